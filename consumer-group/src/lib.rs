@@ -1,0 +1,1 @@
+//! Kafka consumer groups in pure Rust: membership, assignment, offsets.

@@ -1,0 +1,1 @@
+//! Delivery guarantees: decode, handle, settle; retry, dead letters, stores.

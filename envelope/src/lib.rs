@@ -1,0 +1,1 @@
+//! Event envelopes: dialects, schemas, nothing else.

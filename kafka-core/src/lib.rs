@@ -1,0 +1,18 @@
+//! A Kafka protocol client in pure Rust: metadata, an idempotent producer, fetch and admin.
+//!
+//! Applications use it through the `ottla` crate. Every part takes an [`Env`], so that tests own time,
+//! randomness and tasks, and an [`Arc<dyn Connector>`](Connector), so that they own the network.
+
+mod connector;
+mod env;
+mod error;
+#[doc(hidden)]
+pub mod protocol;
+pub mod record;
+mod topic_partition;
+
+pub use connector::{BrokerAddr, Connector, Io, IoStream, ParseBrokerAddrError, TcpConnector};
+pub use env::{BoxFuture, Clock, Env, Rng, Spawner, Task};
+pub use error::{Error, ErrorKind, Recovery};
+pub use protocol::ErrorCode;
+pub use topic_partition::TopicPartition;

@@ -1,0 +1,1 @@
+//! A Kafka stack for Rust services in pure Rust.

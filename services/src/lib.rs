@@ -1,0 +1,1 @@
+//! The services on Ottla, their HTTP and the ottla command.

@@ -1,0 +1,3 @@
+//! Every suite that needs a broker, in one binary.
+
+fn main() {}
