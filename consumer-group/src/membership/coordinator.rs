@@ -1,0 +1,62 @@
+//! Finding the coordinator, and losing it.
+
+use std::time::Duration;
+
+use super::{
+    Membership,
+    action::{Action, Attempt},
+    input::Failure,
+    state::{Coordinator, Phase},
+    trouble::Trouble,
+};
+
+impl Membership {
+    pub(super) fn find_due(&self) -> Option<Duration> {
+        match self.coordinator {
+            Coordinator::Unknown { not_before } => Some(not_before),
+            Coordinator::Finding(_) | Coordinator::Known(_) => None,
+        }
+    }
+
+    pub(super) fn find_coordinator(&mut self, out: &mut Vec<Action>) {
+        let attempt = self.next_attempt();
+        self.coordinator = Coordinator::Finding(attempt);
+        out.push(Action::FindCoordinator { attempt });
+    }
+
+    pub(super) fn coordinator_found(
+        &mut self,
+        now: Duration,
+        attempt: Attempt,
+        answer: Result<i32, Failure>,
+        out: &mut Vec<Action>,
+    ) {
+        if self.coordinator != Coordinator::Finding(attempt) {
+            return;
+        }
+        match answer {
+            Ok(id) => {
+                self.coordinator = Coordinator::Known(id);
+                // It learns at once that this member lives: the search may have taken most of the session.
+                self.pulse.due = now;
+            }
+            Err(failure) => {
+                self.coordinator = Coordinator::Unknown { not_before: now.saturating_add(self.failed()) };
+                let is_final = matches!(Trouble::from(failure), Trouble::Refused | Trouble::Unexpected);
+                // A settled member stays one while its session lasts, whatever other brokers say.
+                if is_final && matches!(self.phase, Phase::Joining { .. }) {
+                    self.refuse(out);
+                }
+            }
+        }
+    }
+
+    /// What is in flight at the coordinator is given up with it; a settled member stays settled.
+    pub(super) fn lose_coordinator(&mut self, now: Duration) {
+        self.coordinator = Coordinator::Unknown { not_before: now.saturating_add(self.failed()) };
+        self.pulse.in_flight = None;
+        if matches!(self.phase, Phase::Joining { .. } | Phase::Syncing { .. }) {
+            self.rejoin(now);
+        }
+    }
+}
