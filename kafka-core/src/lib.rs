@@ -3,16 +3,26 @@
 //! Applications use it through the `ottla` crate. Every part takes an [`Env`], so that tests own time,
 //! randomness and tasks, and an [`Arc<dyn Connector>`](Connector), so that they own the network.
 
+mod client;
 mod connector;
+mod delay;
 mod env;
 mod error;
+mod metadata;
+mod network;
 #[doc(hidden)]
 pub mod protocol;
 pub mod record;
 mod topic_partition;
 
+#[doc(hidden)]
+pub use client::Target;
+pub use client::{Client, ClientBuilder, Metadata};
 pub use connector::{BrokerAddr, Connector, Io, IoStream, ParseBrokerAddrError, TcpConnector};
 pub use env::{BoxFuture, Clock, Env, Rng, Spawner, Task};
 pub use error::{Error, ErrorKind, Recovery};
+pub use metadata::{Cluster, Partition, Topic};
+#[doc(hidden)]
+pub use network::ConnectionKind;
 pub use protocol::ErrorCode;
 pub use topic_partition::TopicPartition;

@@ -1,0 +1,127 @@
+//! One client of one cluster: it knows whom to ask, and asks.
+
+mod attempts;
+mod config;
+mod metadata;
+mod route;
+
+pub(crate) use attempts::Attempts;
+pub use config::ClientBuilder;
+pub use metadata::Metadata;
+pub use route::Target;
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use config::ClientConfig;
+
+use crate::{
+    connector::BrokerAddr,
+    env::Env,
+    error::Error,
+    metadata::Cluster,
+    network::{ConnectionKind, Connections},
+    protocol::Api,
+};
+
+/// A client of a Kafka cluster. Cloning shares its connections and metadata; nothing is opened before it is needed.
+#[derive(Clone, Debug)]
+pub struct Client {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    config: ClientConfig,
+    env: Env,
+    connections: Connections,
+    cluster: Mutex<Arc<Cluster>>,
+    /// Makes refreshing a single flight, and holds the topics that a refresh asks for.
+    refreshing: tokio::sync::Mutex<()>,
+    wanted: Mutex<std::collections::BTreeSet<Arc<str>>>,
+}
+
+impl Client {
+    /// Starts with Kafka's defaults.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::default()
+    }
+
+    fn new(config: ClientConfig, env: Env, connections: Connections) -> Self {
+        let shared = Shared {
+            config,
+            env,
+            connections,
+            cluster: Mutex::default(),
+            refreshing: tokio::sync::Mutex::default(),
+            wanted: Mutex::default(),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// The seams to the outside world that it was given.
+    pub fn env(&self) -> &Env {
+        &self.shared.env
+    }
+
+    /// The name that brokers log and quotas count. Kafka: `client.id`.
+    pub fn client_id(&self) -> &str {
+        &self.shared.config.client_id
+    }
+
+    /// How long a request waits for its answer. Kafka: `request.timeout.ms`.
+    pub fn request_timeout(&self) -> Duration {
+        self.shared.config.request_timeout
+    }
+
+    /// How long a call with retries of its own lasts. Kafka: `default.api.timeout.ms`.
+    pub fn default_api_timeout(&self) -> Duration {
+        self.shared.config.default_api_timeout
+    }
+
+    /// What is known of the cluster.
+    pub fn metadata(&self) -> Metadata<'_> {
+        Metadata::new(self)
+    }
+
+    /// Whether any connection to a broker stands right now.
+    pub fn is_connected(&self) -> bool {
+        self.shared.connections.any_live()
+    }
+
+    /// Sends `request` once and waits at most `limit`, connecting included. Nothing is retried.
+    ///
+    /// # Errors
+    /// As classified by [`Error::recovery`]; [`Error::maybe_applied`] says whether it may have taken effect.
+    ///
+    /// # Cancel safety
+    /// Dropping the call drops the answer; the request may take effect all the same.
+    #[doc(hidden)]
+    pub async fn call<A: Api>(
+        &self,
+        target: Target,
+        kind: ConnectionKind,
+        request: &A,
+        limit: Duration,
+    ) -> Result<A::Answer, Error> {
+        route::call(self, target, kind, request, limit).await
+    }
+
+    /// Ends every connection and with them every call. Producers and consumers are closed before their client.
+    ///
+    /// # Cancel safety
+    /// Done at the first poll.
+    pub async fn close(&self) {
+        self.shared.connections.close();
+    }
+
+    fn cluster(&self) -> Arc<Cluster> {
+        Arc::clone(&self.shared.cluster.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn bootstrap(&self) -> &[BrokerAddr] {
+        &self.shared.config.bootstrap
+    }
+}

@@ -1,0 +1,49 @@
+//! Connections to brokers: one stream, one Messenger, and the rules for when a connection ends.
+
+mod adapter;
+mod connection;
+mod connections;
+mod frames;
+mod negotiate;
+mod read_ahead;
+mod stream;
+
+pub(crate) use connection::Connection;
+pub(crate) use connections::Connections;
+
+use std::time::Duration;
+
+/// What a connection is for. A broker answers a connection in order and holds some requests for minutes, so each
+/// kind has a connection of its own, opened on demand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ConnectionKind {
+    /// Produce.
+    Produce,
+    /// Fetch, held until there are records.
+    Fetch,
+    /// JoinGroup and SyncGroup, held until the group is complete.
+    Join,
+    /// Requests with a timeout of their own, such as CreateTopics.
+    Slow,
+    /// Heartbeats, commits, metadata and the rest: never behind a slow one.
+    Control,
+}
+
+impl ConnectionKind {
+    /// The largest answer that is believed, in bytes.
+    fn answer_bytes_max(self, fetch_bytes_max: usize) -> usize {
+        match self {
+            Self::Fetch => fetch_bytes_max,
+            // A cluster of 10,000 topics describes itself in less.
+            _ => 16 << 20,
+        }
+    }
+}
+
+/// Bounds and names that every connection shares.
+#[derive(Clone, Debug)]
+pub(crate) struct NetworkConfig {
+    pub(crate) client_id: String,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) fetch_answer_bytes_max: usize,
+}
