@@ -1,1 +1,30 @@
 //! Delivery guarantees: decode, handle, settle; retry, dead letters, stores.
+//!
+//! A record is *settled* only by a typed proof ([`Settled`]) of what became of it, and only settled offsets are
+//! committed: no default path loses a record.
+
+#![allow(dead_code, reason = "the worker, which uses the rest, lands next")]
+
+mod context;
+mod decode;
+mod effects;
+mod handler;
+mod ledger;
+mod offsets;
+mod outgoing;
+mod record;
+mod retry;
+pub mod settlement;
+pub mod store;
+
+pub use context::{Context, UnitOfWork};
+pub use decode::{Decode, DecodeError, Json, Raw};
+pub use effects::EffectsError;
+pub use handler::{ErrorClass, Handler, HandlerError};
+pub use ledger::{Ledger, LedgerViolation};
+pub use record::DeliveryRecord;
+pub use retry::{RetryDecision, RetryPolicy, RetrySchedule};
+pub use settlement::{Acked, Pending, Released, Settled, Settlement};
+pub use store::{Expected, MemoryStore, Op, Row, Store, StoreError, StreamEntry, Unit};
+
+pub use ottla_kafka_core::{TopicPartition, record::Header};
