@@ -1,0 +1,177 @@
+//! Which broker the suites run on, what a lane offers and what a test needs.
+
+use std::{fmt, str::FromStr};
+
+/// A broker for the suites, as `OTTLA_TEST_BROKER` names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// A cluster that somebody else runs: `external:HOST:PORT`.
+    External(String),
+    /// Apache Kafka in a container: `docker`.
+    Docker,
+    /// Apache Kafka from Maven's jars with this many nodes: `jvm` or `jvm:NODES`.
+    Jvm(usize),
+    /// The embedded broker, in this process: `embedded`.
+    Embedded,
+}
+
+/// What a lane can do beyond being one broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offers {
+    /// Brokers in the cluster.
+    pub nodes: usize,
+    /// Nodes can be killed and started again with their data.
+    pub restart: bool,
+    /// It is Apache Kafka, so what works here works on Kafka.
+    pub real_kafka: bool,
+    /// Kafka's own command line tools can be run against it.
+    pub tools: bool,
+}
+
+/// What a test asks of its lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs {
+    nodes: usize,
+    restart: bool,
+    real_kafka: bool,
+    tools: bool,
+}
+
+impl Needs {
+    /// Any broker will do.
+    pub const ANY: Self = Self { nodes: 1, restart: false, real_kafka: false, tools: false };
+
+    /// At least this many nodes.
+    #[must_use]
+    pub const fn nodes(self, nodes: usize) -> Self {
+        Self { nodes, ..self }
+    }
+
+    /// Nodes are killed and started again; no other test runs meanwhile.
+    #[must_use]
+    pub const fn restart(self) -> Self {
+        Self { restart: true, ..self }
+    }
+
+    /// The embedded broker would prove nothing here.
+    #[must_use]
+    pub const fn real_kafka(self) -> Self {
+        Self { real_kafka: true, ..self }
+    }
+
+    /// Kafka's own tools are called.
+    #[must_use]
+    pub const fn tools(self) -> Self {
+        Self { tools: true, ..self }
+    }
+
+    /// Whether the test disturbs the cluster, so that it must run alone.
+    pub fn disturbs(self) -> bool {
+        self.restart
+    }
+
+    /// What `offers` lacks for these needs; `None` if it lacks nothing.
+    pub fn unmet(self, offers: Offers) -> Option<String> {
+        let missing: Vec<String> = [
+            (self.nodes > offers.nodes, format!("{} nodes", self.nodes)),
+            (self.restart && !offers.restart, "nodes that can be restarted".to_owned()),
+            (self.real_kafka && !offers.real_kafka, "Apache Kafka".to_owned()),
+            (self.tools && !offers.tools, "Kafka's tools".to_owned()),
+        ]
+        .into_iter()
+        .filter_map(|(lacks, what)| lacks.then_some(what))
+        .collect();
+        (!missing.is_empty()).then(|| missing.join(", "))
+    }
+}
+
+impl fmt::Display for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::External(address) => write!(f, "external:{address}"),
+            Self::Docker => f.write_str("docker"),
+            Self::Jvm(nodes) => write!(f, "jvm:{nodes}"),
+            Self::Embedded => f.write_str("embedded"),
+        }
+    }
+}
+
+impl Lane {
+    /// The lane's name in the list of allowed numbers of ignored tests: without an address.
+    pub fn family(&self) -> String {
+        match self {
+            Self::External(_) => "external".to_owned(),
+            other => other.to_string(),
+        }
+    }
+}
+
+impl FromStr for Lane {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, rest) = text.split_once(':').map_or((text, None), |(name, rest)| (name, Some(rest)));
+        match (name, rest) {
+            ("external", Some(address)) if address.contains(':') => Ok(Self::External(address.to_owned())),
+            ("docker", None) => Ok(Self::Docker),
+            ("embedded", None) => Ok(Self::Embedded),
+            ("jvm", None) => Ok(Self::Jvm(1)),
+            ("jvm", Some(nodes)) => match nodes.parse() {
+                Ok(nodes @ 1..=9) => Ok(Self::Jvm(nodes)),
+                _ => Err(format!("jvm:{nodes}: the number of nodes is 1 to 9")),
+            },
+            _ => Err(format!("'{text}' is none of external:HOST:PORT, docker, jvm, jvm:NODES, embedded")),
+        }
+    }
+}
+
+/// Reads the most tests that the lane called `family` may ignore: lines of a name and a number, `#` starts a comment.
+pub fn most_ignored(list: &str, family: &str) -> Option<usize> {
+    list.lines()
+        .filter_map(|line| line.split('#').next()?.split_once(char::is_whitespace))
+        .find_map(|(name, number)| (name == family).then(|| number.trim().parse().ok())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lanes_are_read_and_written_back() {
+        for (text, lane) in [
+            ("embedded", Some("embedded")),
+            ("docker", Some("docker")),
+            ("jvm", Some("jvm:1")),
+            ("jvm:3", Some("jvm:3")),
+            ("external:localhost:9092", Some("external:localhost:9092")),
+            ("external:localhost", None),
+            ("external", None),
+            ("jvm:0", None),
+            ("jvm:three", None),
+            ("docker:2", None),
+            ("", None),
+        ] {
+            assert_eq!(text.parse::<Lane>().ok().map(|lane| lane.to_string()).as_deref(), lane, "{text}");
+        }
+    }
+
+    #[test]
+    fn everything_that_is_missing_is_named() {
+        let bare = Offers { nodes: 1, restart: false, real_kafka: false, tools: false };
+        let full = Offers { nodes: 3, restart: true, real_kafka: true, tools: true };
+        assert_eq!(Needs::ANY.unmet(bare), None);
+        let much = Needs::ANY.nodes(3).restart().real_kafka().tools();
+        assert_eq!(much.unmet(full), None);
+        let missing = much.unmet(bare);
+        assert_eq!(missing.as_deref(), Some("3 nodes, nodes that can be restarted, Apache Kafka, Kafka's tools"));
+    }
+
+    #[test]
+    fn the_allowed_number_is_found_by_the_lanes_name() {
+        let list = "# comment\nembedded 4\njvm:1  2 # one node\n";
+        assert_eq!(most_ignored(list, "embedded"), Some(4));
+        assert_eq!(most_ignored(list, "jvm:1"), Some(2));
+        assert_eq!(most_ignored(list, "jvm"), None);
+        assert_eq!(most_ignored("docker many", "docker"), None);
+    }
+}
