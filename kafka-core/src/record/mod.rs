@@ -1,19 +1,33 @@
-//! Records and record batches (magic 2).
+//! Records and record batches ([magic 2]), the form in which Kafka stores, sends and fetches them.
+//!
+//! [`BatchBuilder`] writes a batch straight into one buffer, [`batches`] reads what a fetch returned. Reading copies
+//! nothing: a [`RecordView`] borrows from its batch, and [`Batch::slice`] makes an owned part without a copy.
+//!
+//! [magic 2]: https://kafka.apache.org/documentation/#recordbatch
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::unwrap_used, clippy::as_conversions)
+)]
 
-use bytes::Bytes;
+mod batch;
+mod batches;
+mod builder;
+mod codec;
+mod control;
+mod error;
+mod fields;
+mod header;
+mod records;
+#[cfg(test)]
+mod tests;
+mod varint;
 
-/// A record's header. Kafka's header keys are text, but what arrives is only believed to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Header {
-    /// The key, as it stands on the wire.
-    pub key: Bytes,
-    /// The value; Kafka knows null.
-    pub value: Option<Bytes>,
-}
-
-impl Header {
-    /// A header with a text key.
-    pub fn new(key: impl Into<String>, value: impl Into<Bytes>) -> Self {
-        Self { key: Bytes::from(key.into()), value: Some(value.into()) }
-    }
-}
+pub use batch::Batch;
+pub use batches::{Batches, batches};
+pub use builder::BatchBuilder;
+pub use codec::Codec;
+pub use control::ControlKind;
+pub use error::{RecordError, RecordErrorKind};
+pub use fields::ProducerStamp;
+pub use header::Header;
+pub use records::{Headers, RecordView, Records};
