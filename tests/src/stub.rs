@@ -19,6 +19,17 @@ pub struct Request {
     pub correlation_id: i32,
 }
 
+/// What a stub says to a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Nothing; the connection stays.
+    Silence,
+    /// A frame with the request's correlation id and this body.
+    Body(Vec<u8>),
+    /// These bytes, whatever they are.
+    Bytes(Vec<u8>),
+}
+
 /// Something that listens where a broker should. Dropping it closes all.
 #[derive(Debug)]
 pub struct Stub {
@@ -32,14 +43,14 @@ impl Stub {
     /// # Errors
     /// No port can be had.
     pub async fn silent() -> io::Result<Self> {
-        Self::answering(|_| None).await
+        Self::answering(|_| Answer::Silence).await
     }
 
-    /// Answers each request with what `answer` makes of it: the bytes after the correlation id; `None` is silence.
+    /// Answers each request with what `answer` makes of it.
     ///
     /// # Errors
     /// No port can be had.
-    pub async fn answering(answer: impl Fn(&Request) -> Option<Vec<u8>> + Clone + Send + 'static) -> io::Result<Self> {
+    pub async fn answering(answer: impl Fn(&Request) -> Answer + Clone + Send + 'static) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let mut tasks = JoinSet::new();
@@ -63,7 +74,7 @@ impl Stub {
     }
 }
 
-async fn serve(mut stream: TcpStream, answer: impl Fn(&Request) -> Option<Vec<u8>>) -> io::Result<()> {
+async fn serve(mut stream: TcpStream, answer: impl Fn(&Request) -> Answer) -> io::Result<()> {
     loop {
         let length = usize::try_from(stream.read_i32().await?).map_err(io::Error::other)?;
         let api = stream.read_i16().await?;
@@ -71,9 +82,14 @@ async fn serve(mut stream: TcpStream, answer: impl Fn(&Request) -> Option<Vec<u8
         let correlation_id = stream.read_i32().await?;
         let rest = u64::try_from(length.saturating_sub(8)).map_err(io::Error::other)?;
         tokio::io::copy(&mut (&mut stream).take(rest), &mut tokio::io::sink()).await?;
-        if let Some(body) = answer(&Request { api, version, correlation_id }) {
-            let length = i32::try_from(body.len() + 4).map_err(io::Error::other)?;
-            stream.write_all(&[&length.to_be_bytes(), &correlation_id.to_be_bytes(), body.as_slice()].concat()).await?;
+        match answer(&Request { api, version, correlation_id }) {
+            Answer::Silence => {}
+            Answer::Bytes(bytes) => stream.write_all(&bytes).await?,
+            Answer::Body(body) => {
+                let length = i32::try_from(body.len() + 4).map_err(io::Error::other)?;
+                let frame = [&length.to_be_bytes(), &correlation_id.to_be_bytes(), body.as_slice()].concat();
+                stream.write_all(&frame).await?;
+            }
         }
     }
 }
@@ -84,7 +100,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_stub_answers_what_it_is_told_and_else_is_silent() -> io::Result<()> {
-        let stub = Stub::answering(|request| (request.api == 18).then(|| vec![9])).await?;
+        let stub =
+            Stub::answering(|request| if request.api == 18 { Answer::Body(vec![9]) } else { Answer::Silence }).await?;
         let mut stream = TcpStream::connect(stub.address()).await?;
         // Metadata 4, then ApiVersions 0: only the second is answered.
         stream.write_all(&[0, 0, 0, 8, 0, 3, 0, 4, 0, 0, 0, 1]).await?;

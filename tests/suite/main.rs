@@ -8,11 +8,13 @@ use std::process::ExitCode;
 mod cluster;
 mod fixture;
 mod harness;
+mod hostile;
 
 fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
     let mut suite = harness::Suite::default();
     cluster::tests(&mut suite);
+    hostile::tests(&mut suite);
     match harness::run(&arguments, suite) {
         Ok(code) => code,
         Err(reason) => {
