@@ -1,0 +1,204 @@
+//! Settings, checked all together before anything starts.
+
+use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use ottla_kafka_core::{BrokerAddr, Env};
+
+use crate::{
+    broker::EmbeddedBroker,
+    log::Limits,
+    node::Node,
+    server::Server,
+    topics::{DEFAULT_MAX_MESSAGE_BYTES, MAX_PARTITIONS},
+};
+
+/// Where clients of a broker without a listener say they connect to.
+const IN_MEMORY_ADDR: (&str, u16) = ("embedded-broker", 9092);
+
+/// The broker's settings.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) default_partitions: i32,
+    pub(crate) auto_create_topics: bool,
+    pub(crate) topic_limits: Limits,
+    pub(crate) initial_rebalance_delay: Duration,
+    pub(crate) min_session_timeout: Duration,
+}
+
+/// Builds an [`EmbeddedBroker`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct EmbeddedBrokerBuilder {
+    listen: Option<String>,
+    env: Env,
+    settings: Settings,
+}
+
+/// Why the broker did not start.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Settings that are not valid, every one of them.
+    Settings(Vec<String>),
+    /// The address cannot be listened on.
+    Listen {
+        /// The address.
+        addr: String,
+        /// What the operating system says.
+        source: io::Error,
+    },
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Settings(problems) => write!(f, "the embedded broker cannot start: {}", problems.join("; ")),
+            Self::Listen { addr, source } => write!(f, "the embedded broker cannot listen on {addr}: {source}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Settings(_) => None,
+            Self::Listen { source, .. } => Some(source),
+        }
+    }
+}
+
+impl Default for EmbeddedBrokerBuilder {
+    fn default() -> Self {
+        Self {
+            listen: None,
+            env: Env::system(),
+            settings: Settings {
+                default_partitions: 3,
+                auto_create_topics: true,
+                topic_limits: Limits {
+                    max_message_bytes: DEFAULT_MAX_MESSAGE_BYTES,
+                    retention_bytes: 256 * 1024 * 1024,
+                },
+                initial_rebalance_delay: Duration::ZERO,
+                min_session_timeout: Duration::from_secs(6),
+            },
+        }
+    }
+}
+
+impl EmbeddedBrokerBuilder {
+    /// Listens for TCP on this address, which must be of this machine only: `127.0.0.1:0` takes any free port.
+    /// Without it the broker is reached through [`EmbeddedBroker::connector`] alone.
+    pub fn listen(mut self, addr: impl Into<String>) -> Self {
+        self.listen = Some(addr.into());
+        self
+    }
+
+    /// Where randomness and tasks come from. Default: the system's.
+    pub fn env(mut self, env: Env) -> Self {
+        self.env = env;
+        self
+    }
+
+    /// Partitions of a topic that is created without a number. Default 3. Kafka: `num.partitions`.
+    pub fn default_partitions(mut self, partitions: i32) -> Self {
+        self.settings.default_partitions = partitions;
+        self
+    }
+
+    /// Whether asking for the metadata of a topic creates it. Default true. Kafka: `auto.create.topics.enable`.
+    pub fn auto_create_topics(mut self, create: bool) -> Self {
+        self.settings.auto_create_topics = create;
+        self
+    }
+
+    /// The longest batch in bytes of a topic that says nothing else. Default 1 MiB + 12. Kafka: `message.max.bytes`.
+    pub fn max_message_bytes(mut self, bytes: usize) -> Self {
+        self.settings.topic_limits.max_message_bytes = bytes;
+        self
+    }
+
+    /// What a partition keeps, in bytes; topics may choose less, not more. Default 256 MiB.
+    /// Kafka: `log.retention.bytes`.
+    pub fn retention_bytes(mut self, bytes: usize) -> Self {
+        self.settings.topic_limits.retention_bytes = bytes;
+        self
+    }
+
+    /// How long a new group waits for more members before its first assignment. Default 0.
+    /// Kafka: `group.initial.rebalance.delay.ms`, 3 s.
+    pub fn initial_rebalance_delay(mut self, delay: Duration) -> Self {
+        self.settings.initial_rebalance_delay = delay;
+        self
+    }
+
+    /// The shortest session timeout a member may ask for. Default 6 s. Kafka: `group.min.session.timeout.ms`.
+    pub fn min_session_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.min_session_timeout = timeout;
+        self
+    }
+
+    /// Starts the broker.
+    ///
+    /// # Errors
+    /// If settings are not valid (all of them are named), or the address cannot be listened on.
+    ///
+    /// # Cancel safety
+    /// Nothing runs if it is dropped.
+    pub async fn start(self) -> Result<EmbeddedBroker, StartError> {
+        let mut problems = self.settings.problems();
+        let listen = match &self.listen {
+            None => None,
+            Some(text) => loopback(text).await.map_err(|problem| problems.push(problem)).ok(),
+        };
+        if !problems.is_empty() {
+            return Err(StartError::Settings(problems));
+        }
+        let cannot = |source| StartError::Listen { addr: self.listen.clone().unwrap_or_default(), source };
+        let listener = match listen {
+            None => None,
+            Some(addr) => Some(tokio::net::TcpListener::bind(addr).await.map_err(cannot)?),
+        };
+        let bound = listener.as_ref().map(|listener| listener.local_addr()).transpose().map_err(cannot)?;
+        let addr = match bound {
+            Some(bound) => BrokerAddr::new(bound.ip().to_string(), bound.port()),
+            None => BrokerAddr::new(IN_MEMORY_ADDR.0, IN_MEMORY_ADDR.1),
+        };
+        let server = Server::new(Arc::new(Node::new(self.settings, addr, self.env)), bound);
+        server.serve(listener);
+        Ok(EmbeddedBroker::new(server))
+    }
+}
+
+impl Settings {
+    fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if !(1..=MAX_PARTITIONS).contains(&self.default_partitions) {
+            problems.push(format!("default_partitions is {}, not 1 to {MAX_PARTITIONS}", self.default_partitions));
+        }
+        if self.topic_limits.max_message_bytes == 0 {
+            problems.push("max_message_bytes is 0".to_owned());
+        }
+        if self.topic_limits.retention_bytes < self.topic_limits.max_message_bytes {
+            problems.push(format!(
+                "retention_bytes ({}) is less than max_message_bytes ({})",
+                self.topic_limits.retention_bytes, self.topic_limits.max_message_bytes
+            ));
+        }
+        problems
+    }
+}
+
+/// Where `text` points to, if that is this machine and nobody else can reach it.
+async fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let found = tokio::net::lookup_host(text).await.map_err(|error| format!("listen '{text}': {error}"))?;
+    let found: Vec<_> = found.collect();
+    if let Some(outside) = found.iter().find(|addr| !addr.ip().is_loopback()) {
+        return Err(format!(
+            "listen '{text}' is {}, which others can reach: this broker has no authentication and listens on loopback \
+             only, such as 127.0.0.1:9092",
+            outside.ip()
+        ));
+    }
+    found.first().copied().ok_or_else(|| format!("listen '{text}' is no address"))
+}

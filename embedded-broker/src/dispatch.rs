@@ -1,0 +1,133 @@
+//! From a frame to its handler and back.
+
+use bytes::Bytes;
+use kafka_protocol::{messages, protocol::Request};
+use ottla_kafka_core::BoxFuture;
+
+use crate::{
+    api::Api,
+    faults::Fault,
+    frame::{self, ConnectionError, Frame},
+    handlers,
+    log::Refusal,
+    node::Node,
+};
+
+/// What becomes of a request.
+pub(crate) enum Outcome {
+    /// A frame to be sent.
+    Answer(Bytes),
+    /// Done, and no answer is wanted.
+    Nothing,
+    /// No answer, ever.
+    Silence,
+}
+
+/// What a handler knows beside the request.
+pub(crate) struct Cx<'a> {
+    pub(crate) node: &'a Node,
+    pub(crate) version: i16,
+    pub(crate) client_id: String,
+    /// Where the client is connected from, as DescribeGroups shows it.
+    pub(crate) client_host: &'a str,
+}
+
+/// What the broker does with a request.
+pub(crate) trait Handler: Request + Send + Sync {
+    /// Does what the request asks for.
+    fn answer(&self, cx: &Cx<'_>) -> impl Future<Output = Self::Response> + Send;
+
+    /// The answer that reports `refusal` wherever this request's answer can report an error.
+    fn refused(&self, version: i16, refusal: Refusal) -> Self::Response;
+
+    /// Whether the client expects an answer at all.
+    fn wants_answer(&self) -> bool {
+        true
+    }
+}
+
+/// Answers one request.
+pub(crate) fn dispatch<'a>(
+    node: &'a Node,
+    peer: &'a str,
+    frame: Frame,
+) -> BoxFuture<'a, Result<Outcome, ConnectionError>> {
+    let Some(api) = Api::from_key(frame.key) else {
+        return Box::pin(std::future::ready(Err(ConnectionError::UnknownApi(frame.key))));
+    };
+    if !api.versions().contains(&frame.version) {
+        return Box::pin(std::future::ready(unsupported(api, &frame)));
+    }
+    match api {
+        Api::Produce => serve::<messages::ProduceRequest>(api, node, peer, frame),
+        Api::Fetch => serve::<messages::FetchRequest>(api, node, peer, frame),
+        Api::ListOffsets => serve::<messages::ListOffsetsRequest>(api, node, peer, frame),
+        Api::Metadata => serve::<messages::MetadataRequest>(api, node, peer, frame),
+        Api::FindCoordinator => serve::<messages::FindCoordinatorRequest>(api, node, peer, frame),
+        Api::ApiVersions => serve::<messages::ApiVersionsRequest>(api, node, peer, frame),
+        Api::CreateTopics => serve::<messages::CreateTopicsRequest>(api, node, peer, frame),
+        Api::InitProducerId => serve::<messages::InitProducerIdRequest>(api, node, peer, frame),
+        _ => Box::pin(std::future::ready(Err(ConnectionError::UnknownApi(frame.key)))),
+    }
+}
+
+/// ApiVersions must be answered in version 0 whatever was asked for (KIP-511); any other is a client's mistake.
+fn unsupported(api: Api, frame: &Frame) -> Result<Outcome, ConnectionError> {
+    let (key, version) = (frame.key, frame.version);
+    if api != Api::ApiVersions {
+        return Err(ConnectionError::UnsupportedVersion { key, version });
+    }
+    let answer = handlers::unsupported_api_versions();
+    frame::encode(&answer, key, 0, frame.correlation_id).map(Outcome::Answer)
+}
+
+fn serve<'a, R: Handler + 'a>(
+    api: Api,
+    node: &'a Node,
+    peer: &'a str,
+    frame: Frame,
+) -> BoxFuture<'a, Result<Outcome, ConnectionError>>
+where
+    R::Response: Send + Sync,
+{
+    Box::pin(async move {
+        let (key, version, correlation_id) = (frame.key, frame.version, frame.correlation_id);
+        let (client_id, request) = frame.decode::<R>()?;
+        let client_id = client_id.map(|id| id.to_string()).unwrap_or_default();
+        let cx = Cx { node, version, client_id, client_host: peer };
+        let answer = match node.faults().take(api) {
+            None => request.answer(&cx).await,
+            Some(fault) => match faulty(fault, &request, &cx).await? {
+                Some(answer) => answer,
+                None => return Ok(Outcome::Silence),
+            },
+        };
+        if !request.wants_answer() {
+            return Ok(Outcome::Nothing);
+        }
+        frame::encode(&answer, key, version, correlation_id).map(Outcome::Answer)
+    })
+}
+
+/// The answer under a fault; `None` for silence.
+async fn faulty<R: Handler>(fault: Fault, request: &R, cx: &Cx<'_>) -> Result<Option<R::Response>, ConnectionError> {
+    let (mut fault, mut applied) = (fault, None);
+    while let Fault::ApplyThen(then) = fault {
+        if applied.is_none() {
+            applied = Some(request.answer(cx).await);
+        }
+        fault = *then;
+    }
+    match fault {
+        Fault::Error(code) => Ok(Some(request.refused(cx.version, handlers::refusal(code.0)))),
+        Fault::Delay(delay) => {
+            tokio::time::sleep(delay).await;
+            match applied {
+                Some(answer) => Ok(Some(answer)),
+                None => Ok(Some(request.answer(cx).await)),
+            }
+        }
+        Fault::Disconnect => Err(ConnectionError::Scripted),
+        Fault::Silence | Fault::ApplyThen(_) => Ok(None),
+    }
+}

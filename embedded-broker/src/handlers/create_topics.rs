@@ -1,0 +1,99 @@
+//! CreateTopics.
+
+use std::collections::BTreeMap;
+
+use kafka_protocol::messages::{
+    CreateTopicsRequest, CreateTopicsResponse,
+    create_topics_request::CreatableTopic,
+    create_topics_response::{CreatableTopicConfigs, CreatableTopicResult},
+};
+use uuid::Uuid;
+
+use super::text;
+use crate::{
+    dispatch::{Cx, Handler},
+    log::Refusal,
+    node::Node,
+    topics::{TopicConfig, Topics},
+};
+
+/// Kafka's number of "set on this topic" and "the default" as a setting's source.
+pub(super) const SET_ON_TOPIC: i8 = 1;
+pub(super) const BY_DEFAULT: i8 = 5;
+
+/// A topic that was, or could be, created.
+struct Created {
+    id: Uuid,
+    partitions: i32,
+    config: TopicConfig,
+}
+
+impl Handler for CreateTopicsRequest {
+    async fn answer(&self, cx: &Cx<'_>) -> CreateTopicsResponse {
+        let mut topics = cx.node.topics();
+        let create = |wanted: &CreatableTopic| {
+            let result = create(cx.node, &mut topics, wanted, self.validate_only);
+            answer(wanted, result, cx.version)
+        };
+        CreateTopicsResponse::default().with_topics(self.topics.iter().map(create).collect())
+    }
+
+    fn refused(&self, version: i16, refusal: Refusal) -> CreateTopicsResponse {
+        let refuse = |wanted: &CreatableTopic| answer(wanted, Err((refusal, String::new())), version);
+        CreateTopicsResponse::default().with_topics(self.topics.iter().map(refuse).collect())
+    }
+}
+
+fn create(
+    node: &Node,
+    topics: &mut Topics,
+    wanted: &CreatableTopic,
+    validate_only: bool,
+) -> Result<Created, (Refusal, String)> {
+    let settings = node.settings();
+    let partitions = match i32::try_from(wanted.assignments.len()) {
+        Ok(0) if wanted.num_partitions == -1 => settings.default_partitions,
+        Ok(0) => wanted.num_partitions,
+        assigned => assigned.unwrap_or(i32::MAX),
+    };
+    if wanted.assignments.is_empty() && !matches!(wanted.replication_factor, -1 | 1) {
+        let why = format!("replication factor {} with one broker", wanted.replication_factor);
+        return Err((Refusal::InvalidReplicationFactor, why));
+    }
+    let given: BTreeMap<_, _> = wanted
+        .configs
+        .iter()
+        .filter_map(|config| Some((config.name.to_string(), config.value.as_ref()?.to_string())))
+        .collect();
+    let config = TopicConfig::new(given, settings.topic_limits).map_err(|why| (Refusal::InvalidConfig, why))?;
+    if validate_only {
+        topics.check_new(&wanted.name, partitions)?;
+        return Ok(Created { id: Uuid::nil(), partitions, config });
+    }
+    let id = node.env().uuid();
+    topics.create(&wanted.name, id, partitions, config.clone())?;
+    Ok(Created { id, partitions, config })
+}
+
+fn answer(wanted: &CreatableTopic, result: Result<Created, (Refusal, String)>, version: i16) -> CreatableTopicResult {
+    let answer = CreatableTopicResult::default().with_name(wanted.name.clone());
+    let created = match result {
+        Err((refusal, why)) => {
+            let why = if why.is_empty() { None } else { Some(text(why)) };
+            return answer.with_error_code(refusal.code()).with_error_message(why);
+        }
+        Ok(created) => created,
+    };
+    // kafka-protocol refuses to encode a field the version does not have.
+    let answer = if version >= 7 { answer.with_topic_id(created.id) } else { answer };
+    if version < 5 {
+        return answer;
+    }
+    let configs = created.config.settings().into_iter().map(|setting| {
+        CreatableTopicConfigs::default()
+            .with_name(text(setting.name))
+            .with_value(Some(text(setting.value)))
+            .with_config_source(if setting.given { SET_ON_TOPIC } else { BY_DEFAULT })
+    });
+    answer.with_num_partitions(created.partitions).with_replication_factor(1).with_configs(Some(configs.collect()))
+}

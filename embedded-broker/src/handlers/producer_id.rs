@@ -1,0 +1,26 @@
+//! InitProducerId, for idempotent producers.
+
+use kafka_protocol::messages::{InitProducerIdRequest, InitProducerIdResponse, ProducerId};
+
+use crate::{
+    dispatch::{Cx, Handler},
+    log::Refusal,
+};
+
+impl Handler for InitProducerIdRequest {
+    async fn answer(&self, cx: &Cx<'_>) -> InitProducerIdResponse {
+        // There is no transaction coordinator: refused as by an ACL, which clients treat as fatal.
+        if self.transactional_id.is_some() {
+            return self.refused(cx.version, Refusal::TransactionalIdAuthorizationFailed);
+        }
+        // As Kafka does: without a transactional id, a producer that wants a new epoch (KIP-360) gets a new id.
+        InitProducerIdResponse::default().with_producer_id(ProducerId(cx.node.new_producer_id())).with_producer_epoch(0)
+    }
+
+    fn refused(&self, _version: i16, refusal: Refusal) -> InitProducerIdResponse {
+        InitProducerIdResponse::default()
+            .with_error_code(refusal.code())
+            .with_producer_id(ProducerId(-1))
+            .with_producer_epoch(-1)
+    }
+}

@@ -1,0 +1,10 @@
+//! One partition's log, without a clock and without I/O.
+
+mod batch;
+mod partition;
+mod producers;
+
+pub(crate) use partition::{Appended, Limits, PartitionLog};
+
+/// Why the log refuses: what goes on the wire is its code.
+pub(crate) type Refusal = kafka_protocol::ResponseError;

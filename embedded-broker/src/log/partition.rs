@@ -1,0 +1,153 @@
+//! Batches in order of their offsets, and the producers that wrote them.
+
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+
+use super::{
+    Refusal,
+    batch::{BatchHeader, placed_at},
+    producers::{Producers, Verdict},
+};
+
+/// A topic's limits, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// The longest batch that is taken. Kafka: `max.message.bytes`.
+    pub(crate) max_message_bytes: usize,
+    /// What the log may keep; its newest batch stays in any case. Kafka: `retention.bytes`.
+    pub(crate) retention_bytes: usize,
+}
+
+/// Where a batch is in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Appended {
+    pub(crate) base_offset: i64,
+    pub(crate) log_start_offset: i64,
+}
+
+/// A partition's log.
+#[derive(Debug, Default)]
+pub(crate) struct PartitionLog {
+    start: i64,
+    end: i64,
+    batches: VecDeque<Stored>,
+    bytes: usize,
+    producers: Producers,
+}
+
+#[derive(Debug)]
+struct Stored {
+    base_offset: i64,
+    last_offset: i64,
+    max_timestamp: i64,
+    bytes: Bytes,
+}
+
+impl PartitionLog {
+    /// The first offset that can be read.
+    pub(crate) fn start(&self) -> i64 {
+        self.start
+    }
+
+    /// The next offset to be written: with one replica, also the high watermark and the last stable offset.
+    pub(crate) fn end(&self) -> i64 {
+        self.end
+    }
+
+    /// Appends one batch, unless its producer wrote it before.
+    pub(crate) fn append(&mut self, bytes: &Bytes, limits: Limits) -> Result<Appended, Refusal> {
+        let batch = BatchHeader::check(bytes, limits.max_message_bytes)?;
+        if batch.is_idempotent()
+            && let Verdict::Duplicate(base_offset) = self.producers.judge(&batch)?
+        {
+            return Ok(Appended { base_offset, log_start_offset: self.start });
+        }
+        let base_offset = self.end;
+        if batch.is_idempotent() {
+            self.producers.appended(&batch, base_offset);
+        }
+        let bytes = placed_at(bytes, base_offset);
+        self.bytes += bytes.len();
+        self.end += i64::from(batch.count);
+        let last_offset = self.end - 1;
+        self.batches.push_back(Stored { base_offset, last_offset, max_timestamp: batch.max_timestamp, bytes });
+        self.forget_beyond(limits.retention_bytes);
+        Ok(Appended { base_offset, log_start_offset: self.start })
+    }
+
+    fn forget_beyond(&mut self, retention_bytes: usize) {
+        while self.bytes > retention_bytes && self.batches.len() > 1 {
+            self.forget_first();
+        }
+    }
+
+    fn forget_first(&mut self) {
+        if let Some(batch) = self.batches.pop_front() {
+            self.bytes -= batch.bytes.len();
+            self.start = self.start.max(batch.last_offset + 1);
+        }
+    }
+
+    /// Whole batches from the one with `offset` on, at most `max_bytes`. With `at_least_one`, the first comes
+    /// however long it is, or a consumer could never pass it (KIP-74).
+    pub(crate) fn read(&self, offset: i64, max_bytes: usize, at_least_one: bool) -> Result<Bytes, Refusal> {
+        if offset < self.start || offset > self.end {
+            return Err(Refusal::OffsetOutOfRange);
+        }
+        let from = self.batches.partition_point(|batch| batch.last_offset < offset);
+        let mut taken = 0;
+        let mut count = 0;
+        for batch in self.batches.range(from..) {
+            let must = at_least_one && count == 0;
+            if !must && taken + batch.bytes.len() > max_bytes {
+                break;
+            }
+            taken += batch.bytes.len();
+            count += 1;
+        }
+        // A single batch is shared with the log; several must lie one behind another.
+        if count <= 1 {
+            let first = self.batches.get(from).filter(|_| count == 1);
+            return Ok(first.map(|batch| batch.bytes.clone()).unwrap_or_default());
+        }
+        let mut records = BytesMut::with_capacity(taken);
+        for batch in self.batches.range(from..from + count) {
+            records.extend_from_slice(&batch.bytes);
+        }
+        Ok(records.freeze())
+    }
+
+    /// The first record at or after a timestamp, as (timestamp, offset).
+    pub(crate) fn first_at_or_after(&self, timestamp: i64) -> Option<(i64, i64)> {
+        self.batches
+            .iter()
+            .filter(|batch| batch.max_timestamp >= timestamp)
+            .find_map(|batch| self.timestamps(batch).into_iter().find(|(at, _)| *at >= timestamp))
+    }
+
+    /// The first of the records with the greatest timestamp, as (timestamp, offset).
+    pub(crate) fn latest_timestamp(&self) -> Option<(i64, i64)> {
+        let newest = self.batches.iter().map(|batch| batch.max_timestamp).max()?;
+        self.first_at_or_after(newest)
+    }
+
+    /// The (timestamp, offset) of each record of a batch. For now a batch counts as one record at its first offset
+    /// with its greatest timestamp, so nothing is skipped.
+    fn timestamps(&self, batch: &Stored) -> Vec<(i64, i64)> {
+        vec![(batch.max_timestamp, batch.base_offset.max(self.start))]
+    }
+
+    /// Forgets all records before `offset`, or all there are for -1. Returns the new start.
+    pub(crate) fn delete_before(&mut self, offset: i64) -> Result<i64, Refusal> {
+        let offset = if offset == -1 { self.end } else { offset };
+        if offset < 0 || offset > self.end {
+            return Err(Refusal::OffsetOutOfRange);
+        }
+        self.start = self.start.max(offset);
+        while self.batches.front().is_some_and(|batch| batch.last_offset < self.start) {
+            self.forget_first();
+        }
+        Ok(self.start)
+    }
+}
