@@ -3,6 +3,7 @@
 use super::{files::Files, shown_by::Evidence, table::rows};
 
 const FOLDER: &str = "docs/acceptance/";
+const README: &str = "README.md";
 const PENDING: &str = "pending";
 
 /// Whether a figure may still be [`PENDING`].
@@ -15,7 +16,18 @@ pub(crate) enum Figures {
 /// Rows without evidence or without a figure.
 pub(crate) fn check(files: &Files, evidence: &Evidence, figures: Figures) -> Vec<String> {
     let documents = files.under(FOLDER, ".md");
-    documents.flat_map(|(path, text)| check_document(path, text, evidence, figures)).collect()
+    let mut problems: Vec<String> =
+        documents.flat_map(|(path, text)| check_document(path, text, evidence, figures)).collect();
+    if figures == Figures::Final {
+        problems.extend(files.under(README, "").flat_map(|(path, text)| pending_cells(path, text)));
+    }
+    problems
+}
+
+/// The README has a table of figures among others.
+fn pending_cells(path: &str, text: &str) -> Vec<String> {
+    let pending = rows(text).into_iter().filter(|row| row.cells.contains(&PENDING));
+    pending.map(|row| format!("{path}:{}: still pending", row.line)).collect()
 }
 
 fn check_document(path: &str, text: &str, evidence: &Evidence, figures: Figures) -> Vec<String> {
@@ -63,6 +75,13 @@ mod tests {
         assert_eq!(check("| nothing is lost | `it_holds` |  |", Figures::MayBePending).len(), 1);
         assert_eq!(check("| nothing is lost | `gone` | 0 |", Figures::MayBePending).len(), 1);
         assert_eq!(check("| nothing is lost | `gone` | pending |", Figures::MayBePending).len(), 1);
+    }
+
+    #[test]
+    fn the_readme_may_have_nothing_pending_at_the_end() {
+        let files = files([("README.md", "| Figure | Value |\n|---|---|\n| minutes | pending |\n")]);
+        assert_eq!(super::check(&files, &Evidence::of(&files), Figures::MayBePending).len(), 0);
+        assert_eq!(super::check(&files, &Evidence::of(&files), Figures::Final), ["README.md:3: still pending"]);
     }
 
     #[test]
