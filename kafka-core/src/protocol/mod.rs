@@ -8,10 +8,19 @@
 
 mod api;
 mod error_code;
+mod fetch;
 pub mod guard;
+mod leader;
+mod primitives;
+mod produce;
+#[cfg(test)]
+mod tests;
 mod versions;
 
 pub use api::{Api, ByVersion, CodecError, by_version};
 pub use error_code::ErrorCode;
+pub use fetch::{AbortedTransaction, Fetch, FetchAnswer, FetchPartition, FetchTopic, FetchedPartition};
 pub use kafka_protocol::{self, messages};
+pub use leader::{LeaderHint, NodeEndpoint};
+pub use produce::{Produce, ProduceAnswer, ProducePartition, ProduceTopic, ProducedPartition};
 pub use versions::{api_name, has_effect, spoken};
