@@ -10,6 +10,7 @@ mod env;
 mod error;
 mod metadata;
 mod network;
+mod producer;
 #[doc(hidden)]
 pub mod protocol;
 pub mod record;
@@ -24,5 +25,6 @@ pub use error::{Error, ErrorKind, Recovery};
 pub use metadata::{Cluster, Partition, Topic};
 #[doc(hidden)]
 pub use network::ConnectionKind;
+pub use producer::{Ack, Producer, ProducerBuilder, ProducerRecord, RecordMetadata};
 pub use protocol::ErrorCode;
 pub use topic_partition::TopicPartition;

@@ -97,7 +97,7 @@ impl<'a> Metadata<'a> {
         let answer = self.client.call(Target::Any, ConnectionKind::Control, &request, limit).await?;
         if answer.brokers.is_empty() {
             // A broker that starts knows of no broker yet; believing it would forget them all.
-            return Err(Error::broker(ErrorCode::BROKER_NOT_AVAILABLE, "Metadata"));
+            return Err(Error::broker(ErrorCode::LEADER_NOT_AVAILABLE, "Metadata"));
         }
         let mut current = shared.cluster.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = Arc::new(current.after(answer));

@@ -5,7 +5,7 @@ mod config;
 mod metadata;
 mod route;
 
-pub(crate) use attempts::Attempts;
+pub(crate) use attempts::{Attempts, RETRY};
 pub use config::ClientBuilder;
 pub use metadata::Metadata;
 pub use route::Target;

@@ -57,7 +57,7 @@ fn address(client: &Client, target: &Target) -> Result<Option<BrokerAddr>, Error
     match broker.and_then(|id| cluster.brokers().get(&id)) {
         Some(address) => Ok(Some(address.clone())),
         None if *target == Target::Controller => Ok(None),
-        None => Err(Error::broker(ErrorCode::BROKER_NOT_AVAILABLE, "Metadata")),
+        None => Err(Error::broker(ErrorCode::LEADER_NOT_AVAILABLE, "Metadata")),
     }
 }
 

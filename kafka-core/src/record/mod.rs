@@ -18,6 +18,7 @@ mod error;
 mod fields;
 mod header;
 mod records;
+mod restamp;
 #[cfg(test)]
 mod tests;
 mod varint;
@@ -31,3 +32,4 @@ pub use error::{RecordError, RecordErrorKind};
 pub use fields::ProducerStamp;
 pub use header::Header;
 pub use records::{Headers, RecordView, Records};
+pub(crate) use restamp::restamped;

@@ -1,0 +1,111 @@
+use bytes::Bytes;
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+
+use super::ack::Promise;
+use crate::{
+    error::Error,
+    record::{BatchBuilder, ProducerStamp, restamped},
+    topic_partition::TopicPartition,
+};
+
+/// A batch between `enqueue` and its acknowledgement.
+#[derive(Debug)]
+pub(super) struct Batch {
+    /// Batches of a partition are sent in the order of their ids.
+    pub(super) id: u64,
+    pub(super) topic_partition: TopicPartition,
+    pub(super) promise: Promise,
+    pub(super) created: Instant,
+    /// Kafka: `delivery.timeout.ms` after its first record.
+    pub(super) deadline: Instant,
+    pub(super) attempts: u32,
+    pub(super) not_before: Option<Instant>,
+    pub(super) last_error: Option<Error>,
+    contents: Contents,
+    memory: OwnedSemaphorePermit,
+}
+
+#[derive(Debug)]
+enum Contents {
+    /// Takes records.
+    Open(BatchBuilder),
+    /// Encoded once; every retry sends these bytes.
+    Encoded { bytes: Bytes, stamp: Option<ProducerStamp>, count: i32 },
+}
+
+impl Batch {
+    pub(super) fn new(
+        id: u64,
+        topic_partition: TopicPartition,
+        builder: BatchBuilder,
+        created: Instant,
+        deadline: Instant,
+        memory: OwnedSemaphorePermit,
+    ) -> Self {
+        Self {
+            id,
+            topic_partition,
+            promise: Promise::new(),
+            created,
+            deadline,
+            attempts: 0,
+            not_before: None,
+            last_error: None,
+            contents: Contents::Open(builder),
+            memory,
+        }
+    }
+
+    /// The builder, while records may be added.
+    pub(super) fn builder(&mut self) -> Option<&mut BatchBuilder> {
+        match &mut self.contents {
+            Contents::Open(builder) => Some(builder),
+            Contents::Encoded { .. } => None,
+        }
+    }
+
+    /// Adds a record's memory to the batch's, to be given back with it.
+    pub(super) fn hold(&mut self, memory: OwnedSemaphorePermit) {
+        self.memory.merge(memory);
+    }
+
+    pub(super) fn size(&self) -> usize {
+        match &self.contents {
+            Contents::Open(builder) => builder.size(),
+            Contents::Encoded { bytes, .. } => bytes.len(),
+        }
+    }
+
+    pub(super) fn count(&self) -> i32 {
+        match &self.contents {
+            Contents::Open(builder) => builder.count(),
+            Contents::Encoded { count, .. } => *count,
+        }
+    }
+
+    pub(super) fn stamp(&self) -> Option<ProducerStamp> {
+        match &self.contents {
+            Contents::Open(_) => None,
+            Contents::Encoded { stamp, .. } => *stamp,
+        }
+    }
+
+    /// The bytes to send. A batch without a stamp gets this one.
+    pub(super) fn encode(&mut self, new_stamp: ProducerStamp) -> Bytes {
+        let count = self.count();
+        let bytes = match &mut self.contents {
+            Contents::Encoded { bytes, stamp: Some(_), .. } => return bytes.clone(),
+            Contents::Encoded { bytes, stamp: None, .. } => restamped(bytes, new_stamp),
+            Contents::Open(builder) => std::mem::take(builder).finish(Some(new_stamp)),
+        };
+        self.contents = Contents::Encoded { bytes: bytes.clone(), stamp: Some(new_stamp), count };
+        bytes
+    }
+
+    /// Takes the stamp away: the next [`Self::encode`] gives another.
+    pub(super) fn unstamp(&mut self) {
+        if let Contents::Encoded { stamp, .. } = &mut self.contents {
+            *stamp = None;
+        }
+    }
+}

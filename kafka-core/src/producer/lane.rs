@@ -1,0 +1,130 @@
+use tokio::time::Instant;
+
+use super::{
+    ack::Written,
+    batch::Batch,
+    sequence::{Outcome, Sequence, Verdict},
+};
+use crate::{
+    error::{Error, ErrorKind},
+    record::ProducerStamp,
+};
+
+/// One partition's batches that have been sent at least once, and its sequence.
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub(super) sequence: Sequence,
+    /// On the wire, in the order they were sent.
+    sent: Vec<Batch>,
+    /// To be sent again, oldest first.
+    again: Vec<Batch>,
+    pub(super) last_sent: Instant,
+}
+
+/// A batch that left its lane, with its fate.
+pub(super) struct Concluded {
+    pub(super) batch: Batch,
+    pub(super) result: Result<Written, Error>,
+}
+
+impl Lane {
+    pub(super) fn new() -> Self {
+        Self { sequence: Sequence::default(), sent: Vec::new(), again: Vec::new(), last_sent: Instant::now() }
+    }
+
+    pub(super) fn is_sending(&self) -> bool {
+        !self.sent.is_empty()
+    }
+
+    /// The batch that goes next because it failed before.
+    pub(super) fn next_again(&self) -> Option<&Batch> {
+        self.again.first()
+    }
+
+    pub(super) fn take_again(&mut self) -> Option<Batch> {
+        (!self.again.is_empty()).then(|| self.again.remove(0))
+    }
+
+    pub(super) fn put_sent(&mut self, batch: Batch) {
+        self.last_sent = Instant::now();
+        self.sent.push(batch);
+    }
+
+    /// What became of the batch with `stamp`: it is concluded, or goes again after `not_before`.
+    pub(super) fn outcome(
+        &mut self,
+        stamp: ProducerStamp,
+        outcome: Outcome,
+        written: Written,
+        error: Option<Error>,
+        not_before: impl FnOnce(u32) -> Instant,
+    ) -> Option<Concluded> {
+        let at = self.sent.iter().position(|batch| batch.stamp() == Some(stamp))?;
+        let mut batch = self.sent.remove(at);
+        let mut verdict = self.sequence.decide(stamp, outcome);
+        if batch.deadline <= Instant::now() {
+            verdict = match verdict {
+                Verdict::Retry => self.sequence.give_up(stamp),
+                Verdict::Restamp => Verdict::Failed { maybe_applied: false },
+                concluded => concluded,
+            };
+        }
+        let error = error.or_else(|| batch.last_error.take());
+        match verdict {
+            Verdict::Acknowledged { base_offset } => {
+                Some(Concluded { batch, result: Ok(Written { base_offset, ..written }) })
+            }
+            Verdict::Failed { maybe_applied } => {
+                let error = error.unwrap_or_else(|| timed_out(&batch));
+                Some(Concluded { batch, result: Err(error.with_maybe_applied(maybe_applied)) })
+            }
+            Verdict::Retry | Verdict::Restamp => {
+                if verdict == Verdict::Restamp {
+                    batch.unstamp();
+                }
+                batch.attempts = batch.attempts.saturating_add(1);
+                batch.not_before = Some(not_before(batch.attempts));
+                batch.last_error = error;
+                let place = self.again.partition_point(|other| other.id < batch.id);
+                self.again.insert(place, batch);
+                None
+            }
+        }
+    }
+
+    /// Gives up what is past its deadline and not on the wire. What is on the wire is unknown from now on, and stays
+    /// until its answer is in.
+    pub(super) fn expire(&mut self, now: Instant) -> Vec<Concluded> {
+        for batch in self.sent.iter().filter(|batch| batch.deadline <= now) {
+            batch.promise.complete(Err(timed_out(batch).with_maybe_applied(true)));
+        }
+        let mut expired = Vec::new();
+        while self.again.first().is_some_and(|batch| batch.deadline <= now) {
+            let batch = self.again.remove(0);
+            let maybe_applied = match batch.stamp().map(|stamp| self.sequence.give_up(stamp)) {
+                Some(Verdict::Failed { maybe_applied }) => maybe_applied,
+                _ => false,
+            };
+            let result = Err(timed_out(&batch).with_maybe_applied(maybe_applied));
+            expired.push(Concluded { batch, result });
+        }
+        expired
+    }
+
+    /// When something here must be looked at next.
+    pub(super) fn next_look(&self, now: Instant) -> Option<Instant> {
+        let deadlines = self.sent.iter().chain(&self.again).map(|batch| batch.deadline).filter(|at| *at > now);
+        let again = self.again.first().and_then(|batch| batch.not_before).filter(|at| *at > now);
+        deadlines.chain(again).min()
+    }
+}
+
+/// The delivery timeout of `batch`, caused by its last failure.
+pub(super) fn timed_out(batch: &Batch) -> Error {
+    let after = batch.deadline.saturating_duration_since(batch.created);
+    let error = Error::new(ErrorKind::Timeout { what: format!("delivery to {}", batch.topic_partition), after });
+    match &batch.last_error {
+        Some(cause) => error.with_source(cause.clone()),
+        None => error,
+    }
+}
