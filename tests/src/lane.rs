@@ -22,6 +22,8 @@ pub struct Offers {
     pub nodes: usize,
     /// Nodes can be killed and started again with their data.
     pub restart: bool,
+    /// Nodes can be stopped in their tracks, connections open.
+    pub pause: bool,
     /// It is Apache Kafka, so what works here works on Kafka.
     pub real_kafka: bool,
     /// Kafka's own command line tools can be run against it.
@@ -33,13 +35,14 @@ pub struct Offers {
 pub struct Needs {
     nodes: usize,
     restart: bool,
+    pause: bool,
     real_kafka: bool,
     tools: bool,
 }
 
 impl Needs {
     /// Any broker will do.
-    pub const ANY: Self = Self { nodes: 1, restart: false, real_kafka: false, tools: false };
+    pub const ANY: Self = Self { nodes: 1, restart: false, pause: false, real_kafka: false, tools: false };
 
     /// At least this many nodes.
     #[must_use]
@@ -51,6 +54,12 @@ impl Needs {
     #[must_use]
     pub const fn restart(self) -> Self {
         Self { restart: true, ..self }
+    }
+
+    /// Nodes are stopped in their tracks and go on later; no other test runs meanwhile.
+    #[must_use]
+    pub const fn pause(self) -> Self {
+        Self { pause: true, ..self }
     }
 
     /// The embedded broker would prove nothing here.
@@ -67,7 +76,7 @@ impl Needs {
 
     /// Whether the test disturbs the cluster, so that it must run alone.
     pub fn disturbs(self) -> bool {
-        self.restart
+        self.restart || self.pause
     }
 
     /// What `offers` lacks for these needs; `None` if it lacks nothing.
@@ -75,6 +84,7 @@ impl Needs {
         let missing: Vec<String> = [
             (self.nodes > offers.nodes, format!("{} nodes", self.nodes)),
             (self.restart && !offers.restart, "nodes that can be restarted".to_owned()),
+            (self.pause && !offers.pause, "nodes that can be paused".to_owned()),
             (self.real_kafka && !offers.real_kafka, "Apache Kafka".to_owned()),
             (self.tools && !offers.tools, "Kafka's tools".to_owned()),
         ]
@@ -157,13 +167,14 @@ mod tests {
 
     #[test]
     fn everything_that_is_missing_is_named() {
-        let bare = Offers { nodes: 1, restart: false, real_kafka: false, tools: false };
-        let full = Offers { nodes: 3, restart: true, real_kafka: true, tools: true };
+        let bare = Offers { nodes: 1, restart: false, pause: false, real_kafka: false, tools: false };
+        let full = Offers { nodes: 3, restart: true, pause: true, real_kafka: true, tools: true };
         assert_eq!(Needs::ANY.unmet(bare), None);
-        let much = Needs::ANY.nodes(3).restart().real_kafka().tools();
+        let much = Needs::ANY.nodes(3).restart().pause().real_kafka().tools();
         assert_eq!(much.unmet(full), None);
         let missing = much.unmet(bare);
-        assert_eq!(missing.as_deref(), Some("3 nodes, nodes that can be restarted, Apache Kafka, Kafka's tools"));
+        let all = "3 nodes, nodes that can be restarted, nodes that can be paused, Apache Kafka, Kafka's tools";
+        assert_eq!(missing.as_deref(), Some(all));
     }
 
     #[test]

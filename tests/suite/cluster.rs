@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use libtest_mimic::Failed;
 use ottla_tests::lane::Needs;
 use tokio::time::timeout;
 
@@ -19,7 +20,7 @@ pub(crate) fn tests(suite: &mut Suite) {
         a_killed_node_returns,
     );
     let paused = a_paused_node_is_silent_until_resumed;
-    suite.test("cluster::a_paused_node_is_silent_until_resumed", Needs::ANY.restart(), paused);
+    suite.test("cluster::a_paused_node_is_silent_until_resumed", Needs::ANY.pause(), paused);
     suite.test("cluster::kafkas_tools_run", Needs::ANY.tools(), kafkas_tools_run);
 }
 
@@ -33,20 +34,22 @@ async fn every_node_knows_the_others(cx: Context) -> Outcome {
 
 async fn a_killed_node_returns(cx: Context) -> Outcome {
     let fixture = cx.fixture();
-    let address = fixture.addresses().first().cloned().ok_or("no node")?;
-    fixture.kill(1).await?;
+    let node = any_node(&cx)?;
+    let address = fixture.addresses().get(node - 1).cloned().ok_or("no node")?;
+    fixture.kill(node).await?;
     assert!(probe::brokers(&address).await.is_err(), "a killed node still answers");
-    fixture.restart(1).await?;
+    fixture.restart(node).await?;
     assert_eq!(probe::brokers(&address).await?, fixture.offers().nodes);
     Ok(())
 }
 
 async fn a_paused_node_is_silent_until_resumed(cx: Context) -> Outcome {
     let fixture = cx.fixture();
-    let address = fixture.addresses().first().cloned().ok_or("no node")?;
-    fixture.pause(1).await?;
+    let node = any_node(&cx)?;
+    let address = fixture.addresses().get(node - 1).cloned().ok_or("no node")?;
+    fixture.pause(node).await?;
     let answer = timeout(Duration::from_millis(500), probe::brokers(&address)).await;
-    fixture.resume(1).await?;
+    fixture.resume(node).await?;
     assert!(answer.is_err(), "a paused node answered {answer:?}");
     assert_eq!(probe::brokers(&address).await?, fixture.offers().nodes);
     Ok(())
@@ -61,4 +64,10 @@ async fn kafkas_tools_run(cx: Context) -> Outcome {
     let topics = tools.run(class, &["--bootstrap-server", &address, "--list"]).await?;
     assert!(topics.lines().any(|line| line == topic), "{topics}");
     Ok(())
+}
+
+/// One of the cluster's nodes, as the seed says.
+fn any_node(cx: &Context) -> Result<usize, Failed> {
+    let nodes = u64::try_from(cx.fixture().offers().nodes)?;
+    Ok(usize::try_from(cx.seed().between(1..nodes + 1))?)
 }

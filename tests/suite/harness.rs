@@ -4,7 +4,10 @@ use std::{future::Future, process::ExitCode, sync::Arc, time::Duration};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use ottla_kafka_core::{BoxFuture, Env};
-use ottla_tests::lane::{Lane, Needs, Offers, most_ignored};
+use ottla_tests::{
+    lane::{Lane, Needs, Offers, most_ignored},
+    seed::Seed,
+};
 use tokio::{runtime::Handle, sync::RwLock, time::timeout};
 
 use crate::fixture::Fixture;
@@ -53,6 +56,7 @@ impl Suite {
 pub(crate) struct Context {
     name: &'static str,
     fixture: Arc<Fixture>,
+    seed: Seed,
     env: Env,
 }
 
@@ -60,6 +64,11 @@ impl Context {
     /// The broker.
     pub(crate) fn fixture(&self) -> &Fixture {
         &self.fixture
+    }
+
+    /// The test's own random decisions.
+    pub(crate) fn seed(&self) -> Seed {
+        self.seed.clone()
     }
 
     /// A name that no other test and no other run on this cluster uses, for a topic or a group.
@@ -89,7 +98,12 @@ pub(crate) fn run(arguments: &Arguments, suite: Suite) -> Result<ExitCode, Strin
         suite.0.iter().filter_map(|test| Some((test.name, test.needs.unmet(offers)?))).collect();
     let turns = Arc::new(RwLock::new(()));
     let trials = suite.0.into_iter().map(|test| {
-        let context = Context { name: test.name, fixture: Arc::clone(&fixture), env: Env::system() };
+        let context = Context {
+            name: test.name,
+            fixture: Arc::clone(&fixture),
+            seed: Seed::new(seed).fork(test.name),
+            env: Env::system(),
+        };
         trial(test, offers, context, runtime.handle().clone(), Arc::clone(&turns))
     });
     let conclusion = libtest_mimic::run(arguments, trials.collect());

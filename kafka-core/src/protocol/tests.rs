@@ -1,6 +1,7 @@
 //! The messages by hand against kafka-protocol's, in every version.
 
 mod fetch;
+mod hostile;
 mod produce;
 
 use bytes::Bytes;

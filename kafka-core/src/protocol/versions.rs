@@ -77,6 +77,11 @@ pub fn spoken(key: i16) -> Option<RangeInclusive<i16>> {
 }
 
 #[cfg(test)]
+pub(super) fn keys() -> impl Iterator<Item = i16> {
+    ROWS.iter().map(|row| row.key)
+}
+
+#[cfg(test)]
 mod tests {
     use kafka_protocol::messages::ApiKey;
 

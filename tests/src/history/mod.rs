@@ -18,8 +18,8 @@ pub type Place = (i32, i64);
 /// How a send ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
-    /// The broker says where the record is.
-    Acked(Place),
+    /// The broker has the record there; it does not say the offset of one that it knew already.
+    Acked(i32, Option<i64>),
     /// The client says that the record is nowhere.
     Failed,
     /// Nobody knows, or the sender did not live to hear it.
@@ -109,8 +109,8 @@ pub struct Sending {
 
 impl Sending {
     /// The broker acknowledged it there.
-    pub fn acked(self, partition: i32, offset: i64) {
-        self.end(Outcome::Acked((partition, offset)));
+    pub fn acked(self, partition: i32, offset: Option<i64>) {
+        self.end(Outcome::Acked(partition, offset));
     }
 
     /// The client gave up; `maybe_applied` is what it says about the effect.
