@@ -3,11 +3,13 @@
 //! Applications use it through the `ottla` crate. Every part takes an [`Env`], so that tests own time,
 //! randomness and tasks, and an [`Arc<dyn Connector>`](Connector), so that they own the network.
 
+mod admin;
 mod client;
 mod connector;
 mod delay;
 mod env;
 mod error;
+mod fetch;
 mod metadata;
 mod network;
 mod producer;
@@ -16,12 +18,14 @@ pub mod protocol;
 pub mod record;
 mod topic_partition;
 
+pub use admin::{Admin, ListedOffset, NewTopic, OffsetSpec};
 #[doc(hidden)]
 pub use client::Target;
 pub use client::{Client, ClientBuilder, Metadata};
 pub use connector::{BrokerAddr, Connector, Io, IoStream, ParseBrokerAddrError, TcpConnector};
 pub use env::{BoxFuture, Clock, Env, Rng, Spawner, Task};
 pub use error::{Error, ErrorKind, Recovery};
+pub use fetch::{FetchConfig, Fetched, FetchedRecords, Fetcher, Isolation};
 pub use metadata::{Cluster, Partition, Topic};
 #[doc(hidden)]
 pub use network::ConnectionKind;
