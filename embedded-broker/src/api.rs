@@ -32,7 +32,7 @@ pub enum Api {
     DescribeCluster = 60,
 }
 
-/// What is advertised: only versions whose meaning is kept and tested, each of them in `tests/every_version.rs`.
+/// What is advertised: only versions whose meaning is kept and tested, each of them in `tests/suite/every_version.rs`.
 ///
 /// The maxima leave out the versions that know topics by id only (Produce 13, OffsetCommit 10, OffsetFetch 10) and
 /// what one broker in memory has nothing to say about: replicas, tiered storage, transactions, KIP-848.
@@ -41,10 +41,24 @@ const SERVED: &[(Api, RangeInclusive<i16>)] = &[
     (Api::Fetch, 4..=17),
     (Api::ListOffsets, 1..=7),
     (Api::Metadata, 0..=12),
+    (Api::OffsetCommit, 2..=9),
+    (Api::OffsetFetch, 1..=9),
     (Api::FindCoordinator, 0..=4),
+    (Api::JoinGroup, 0..=9),
+    (Api::Heartbeat, 0..=4),
+    (Api::LeaveGroup, 0..=5),
+    (Api::SyncGroup, 0..=5),
+    (Api::DescribeGroups, 0..=5),
+    (Api::ListGroups, 0..=5),
     (Api::ApiVersions, 0..=4),
     (Api::CreateTopics, 2..=7),
+    (Api::DeleteTopics, 1..=6),
+    (Api::DeleteRecords, 0..=2),
     (Api::InitProducerId, 0..=4),
+    (Api::DescribeConfigs, 1..=4),
+    (Api::CreatePartitions, 0..=3),
+    (Api::DeleteGroups, 0..=2),
+    (Api::DescribeCluster, 0..=1),
 ];
 
 impl Api {

@@ -17,15 +17,15 @@
 //! # }
 //! ```
 
-#![allow(dead_code, reason = "the requests that use the rest land next")]
-
 mod api;
 mod broker;
 mod builder;
 mod connection;
+mod coordinator;
 mod dispatch;
 mod faults;
 mod frame;
+mod group;
 mod handlers;
 mod log;
 mod node;

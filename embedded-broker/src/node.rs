@@ -8,7 +8,7 @@ use std::sync::{
 use ottla_kafka_core::{BrokerAddr, Env};
 use tokio::sync::Notify;
 
-use crate::{builder::Settings, faults::Faults, topics::Topics};
+use crate::{builder::Settings, coordinator::Coordinator, faults::Faults, topics::Topics};
 
 /// The broker's id; there is only this one.
 pub(crate) const NODE_ID: i32 = 1;
@@ -28,6 +28,7 @@ pub(crate) struct Node {
     topics: Mutex<Topics>,
     /// Told whenever something was appended, or a fetch that waits would get another answer.
     changed: Notify,
+    coordinator: Coordinator,
     next_producer_id: AtomicI64,
     faults: Faults,
 }
@@ -35,6 +36,7 @@ pub(crate) struct Node {
 impl Node {
     pub(crate) fn new(settings: Settings, addr: BrokerAddr, env: Env) -> Self {
         Self {
+            coordinator: Coordinator::new(settings.initial_rebalance_delay),
             settings,
             addr,
             env,
@@ -66,6 +68,10 @@ impl Node {
     /// The topics, until the guard is dropped; no handler awaits while it holds it.
     pub(crate) fn topics(&self) -> MutexGuard<'_, Topics> {
         self.topics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn coordinator(&self) -> &Coordinator {
+        &self.coordinator
     }
 
     pub(crate) fn changed(&self) -> &Notify {

@@ -29,6 +29,7 @@ pub(crate) struct Server {
 
 #[derive(Debug, Default)]
 pub(crate) struct Running {
+    timer: Option<Task>,
     listener: Option<Task>,
     connections: Vec<Task>,
 }
@@ -61,7 +62,10 @@ impl Server {
                 }
             })
         });
-        *self.running() = Some(Running { listener, connections: Vec::new() });
+        let node = Arc::clone(&self.node);
+        node.coordinator().resume();
+        let timer = self.node.env().spawn("embedded-broker-timer", async move { node.coordinator().run_timer().await });
+        *self.running() = Some(Running { timer: Some(timer), listener, connections: Vec::new() });
     }
 
     /// Listens on the same address again, if it ever did.
@@ -99,7 +103,7 @@ impl Server {
     /// Ends every task at its next await, and returns when they have ended.
     pub(crate) async fn shut_down(&self) {
         let Some(running) = self.abort() else { return };
-        for task in running.listener.into_iter().chain(running.connections) {
+        for task in running.timer.into_iter().chain(running.listener).chain(running.connections) {
             task.await;
         }
     }
@@ -107,7 +111,7 @@ impl Server {
     /// Ends every task at its next await.
     pub(crate) fn abort(&self) -> Option<Running> {
         let running = self.running().take()?;
-        running.listener.iter().chain(&running.connections).for_each(Task::abort);
+        running.timer.iter().chain(&running.listener).chain(&running.connections).for_each(Task::abort);
         Some(running)
     }
 

@@ -9,17 +9,13 @@ use kafka_protocol::messages::{
 };
 use uuid::Uuid;
 
-use super::text;
+use super::{source_of, text};
 use crate::{
     dispatch::{Cx, Handler},
     log::Refusal,
     node::Node,
     topics::{TopicConfig, Topics},
 };
-
-/// Kafka's number of "set on this topic" and "the default" as a setting's source.
-pub(super) const SET_ON_TOPIC: i8 = 1;
-pub(super) const BY_DEFAULT: i8 = 5;
 
 /// A topic that was, or could be, created.
 struct Created {
@@ -90,10 +86,11 @@ fn answer(wanted: &CreatableTopic, result: Result<Created, (Refusal, String)>, v
         return answer;
     }
     let configs = created.config.settings().into_iter().map(|setting| {
+        let source = source_of(&setting);
         CreatableTopicConfigs::default()
             .with_name(text(setting.name))
             .with_value(Some(text(setting.value)))
-            .with_config_source(if setting.given { SET_ON_TOPIC } else { BY_DEFAULT })
+            .with_config_source(source)
     });
     answer.with_num_partitions(created.partitions).with_replication_factor(1).with_configs(Some(configs.collect()))
 }

@@ -1,11 +1,20 @@
 //! What the broker does with each request: one file per group of them.
 
 mod api_versions;
+mod create_partitions;
 mod create_topics;
+mod delete_records;
+mod delete_topics;
+mod describe_cluster;
+mod describe_configs;
 mod fetch;
 mod find_coordinator;
+mod groups;
 mod list_offsets;
+mod membership;
 mod metadata;
+mod offset_commit;
+mod offset_fetch;
 mod produce;
 mod producer_id;
 
@@ -13,7 +22,7 @@ use kafka_protocol::protocol::StrBytes;
 
 pub(crate) use api_versions::unsupported as unsupported_api_versions;
 
-use crate::log::Refusal;
+use crate::{log::Refusal, topics::Setting};
 
 /// An error code as a refusal.
 pub(crate) fn refusal(code: i16) -> Refusal {
@@ -27,4 +36,9 @@ fn code<T>(result: &Result<T, Refusal>) -> i16 {
 
 fn text(text: impl Into<String>) -> StrBytes {
     StrBytes::from_string(text.into())
+}
+
+/// Kafka's number of where a setting comes from: set on the topic, or a default.
+fn source_of(setting: &Setting) -> i8 {
+    if setting.given { 1 } else { 5 }
 }

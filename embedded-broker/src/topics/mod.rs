@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-pub(crate) use config::{DEFAULT_MAX_MESSAGE_BYTES, TopicConfig};
+pub(crate) use config::{DEFAULT_MAX_MESSAGE_BYTES, Setting, TopicConfig};
 
 use crate::log::{PartitionLog, Refusal};
 

@@ -1,0 +1,70 @@
+//! OffsetCommit.
+
+use kafka_protocol::messages::{
+    OffsetCommitRequest, OffsetCommitResponse,
+    offset_commit_request::OffsetCommitRequestPartition,
+    offset_commit_response::{OffsetCommitResponsePartition, OffsetCommitResponseTopic},
+};
+
+use super::code;
+use crate::{
+    dispatch::{Cx, Handler},
+    group::{Committed, Group, Sender},
+    log::Refusal,
+    topics::Topics,
+};
+
+impl Handler for OffsetCommitRequest {
+    async fn answer(&self, cx: &Cx<'_>) -> OffsetCommitResponse {
+        if self.group_id.is_empty() {
+            return self.refused(cx.version, Refusal::InvalidGroupId);
+        }
+        let topics = cx.node.topics();
+        let sender = Sender { member_id: &self.member_id, instance_id: self.group_instance_id.as_deref() };
+        let generation = self.generation_id_or_member_epoch;
+        let commit = |group: &mut Group, now, _: &mut _| match group.may_commit(now, sender, generation) {
+            Ok(()) => each(self, |topic, partition| commit(group, &topics, topic, partition)),
+            Err(refusal) => self.refused(cx.version, refusal),
+        };
+        if generation < 0 {
+            return cx.node.coordinator().with_new(&self.group_id, commit);
+        }
+        // A member of a group nobody knows belongs to the past.
+        let committed = cx.node.coordinator().with(&self.group_id, commit);
+        committed.unwrap_or_else(|| self.refused(cx.version, Refusal::IllegalGeneration))
+    }
+
+    fn refused(&self, _version: i16, refusal: Refusal) -> OffsetCommitResponse {
+        each(self, |_, _| Err(refusal))
+    }
+}
+
+fn commit(
+    group: &mut Group,
+    topics: &Topics,
+    topic: &str,
+    partition: &OffsetCommitRequestPartition,
+) -> Result<(), Refusal> {
+    topics.log(topic, partition.partition_index)?;
+    let committed = Committed {
+        offset: partition.committed_offset,
+        leader_epoch: partition.committed_leader_epoch,
+        metadata: partition.committed_metadata.as_deref().unwrap_or_default().to_owned(),
+    };
+    group.offsets_mut().commit(topic, partition.partition_index, committed)
+}
+
+fn each(
+    request: &OffsetCommitRequest,
+    mut decide: impl FnMut(&str, &OffsetCommitRequestPartition) -> Result<(), Refusal>,
+) -> OffsetCommitResponse {
+    let topics = request.topics.iter().map(|topic| {
+        let partitions = topic.partitions.iter().map(|partition| {
+            OffsetCommitResponsePartition::default()
+                .with_partition_index(partition.partition_index)
+                .with_error_code(code(&decide(&topic.name, partition)))
+        });
+        OffsetCommitResponseTopic::default().with_name(topic.name.clone()).with_partitions(partitions.collect())
+    });
+    OffsetCommitResponse::default().with_topics(topics.collect())
+}
