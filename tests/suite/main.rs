@@ -9,12 +9,15 @@ mod cluster;
 mod fixture;
 mod harness;
 mod hostile;
+mod producer;
+mod support;
 
 fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
     let mut suite = harness::Suite::default();
     cluster::tests(&mut suite);
     hostile::tests(&mut suite);
+    producer::tests(&mut suite);
     match harness::run(&arguments, suite) {
         Ok(code) => code,
         Err(reason) => {

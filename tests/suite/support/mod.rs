@@ -1,0 +1,8 @@
+//! What most tests do with a cluster: a client, a topic of their own, the whole log read back.
+
+mod log;
+mod rerouted;
+mod topics;
+
+pub(crate) use log::read_log;
+pub(crate) use rerouted::Rerouted;
