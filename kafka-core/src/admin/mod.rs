@@ -1,5 +1,6 @@
-//! Administration: topics and offsets.
+//! Administration: topics, offsets, groups.
 
+mod groups;
 mod offsets;
 mod topics;
 
@@ -58,5 +59,16 @@ impl Admin<'_> {
         wanted: &[(TopicPartition, OffsetSpec)],
     ) -> Result<BTreeMap<TopicPartition, Result<ListedOffset, Error>>, Error> {
         offsets::list(self.client, wanted).await
+    }
+
+    /// The offsets that `group` has committed, by partition; empty for a group that has committed nothing.
+    ///
+    /// # Errors
+    /// The coordinator did not answer in time, or refuses.
+    ///
+    /// # Cancel safety
+    /// Safe: it only reads.
+    pub async fn group_offsets(&self, group: &str) -> Result<BTreeMap<TopicPartition, i64>, Error> {
+        groups::offsets(self.client, group).await
     }
 }

@@ -1,0 +1,132 @@
+use std::{collections::BTreeMap, sync::Arc};
+
+use kafka_protocol::{
+    messages::{
+        FindCoordinatorRequest, FindCoordinatorResponse, GroupId, OffsetFetchRequest, OffsetFetchResponse,
+        offset_fetch_request::OffsetFetchRequestGroup,
+        offset_fetch_response::{OffsetFetchResponseTopic, OffsetFetchResponseTopics},
+    },
+    protocol::StrBytes,
+};
+
+use crate::{
+    client::{Attempts, Client, Target},
+    connector::BrokerAddr,
+    error::{Error, ErrorKind},
+    network::ConnectionKind,
+    protocol::{ErrorCode, by_version},
+    topic_partition::TopicPartition,
+};
+
+/// The first version of FindCoordinator and OffsetFetch that take several groups (KIP-699, KIP-709).
+const COORDINATORS_SINCE: i16 = 4;
+const GROUPS_SINCE: i16 = 8;
+
+/// The offsets that `group` has committed, by partition.
+pub(super) async fn offsets(client: &Client, group: &str) -> Result<BTreeMap<TopicPartition, i64>, Error> {
+    let mut attempts = Attempts::new(client.env(), "OffsetFetch", client.default_api_timeout());
+    loop {
+        let result = match coordinator(client, group, &attempts).await {
+            Ok(coordinator) => ask(client, coordinator, group, &attempts).await,
+            Err(error) => Err(error),
+        };
+        match result {
+            Ok(offsets) => return Ok(offsets),
+            Err(error) => attempts.after(error).await?,
+        }
+    }
+}
+
+async fn coordinator(client: &Client, group: &str, attempts: &Attempts) -> Result<BrokerAddr, Error> {
+    let request = by_version(|version| {
+        let key = StrBytes::from_string(group.to_owned());
+        let request = FindCoordinatorRequest::default();
+        if version < COORDINATORS_SINCE { request.with_key(key) } else { request.with_coordinator_keys(vec![key]) }
+    });
+    let limit = attempts.left(client.request_timeout());
+    let answer = client.call(Target::Any, ConnectionKind::Control, &request, limit).await?;
+    let (code, host, port) = found(answer);
+    match (code, u16::try_from(port)) {
+        (ErrorCode::NONE, Ok(port)) => Ok(BrokerAddr::new(host, port)),
+        (ErrorCode::NONE, Err(_)) => Err(Error::broker(ErrorCode::COORDINATOR_NOT_AVAILABLE, "FindCoordinator")),
+        (code, _) => Err(Error::broker(code, "FindCoordinator")),
+    }
+}
+
+/// The coordinator in either form of the answer.
+fn found(mut answer: FindCoordinatorResponse) -> (ErrorCode, String, i32) {
+    match answer.coordinators.pop() {
+        Some(one) => (ErrorCode(one.error_code), one.host.to_string(), one.port),
+        None => (ErrorCode(answer.error_code), answer.host.to_string(), answer.port),
+    }
+}
+
+async fn ask(
+    client: &Client,
+    coordinator: BrokerAddr,
+    group: &str,
+    attempts: &Attempts,
+) -> Result<BTreeMap<TopicPartition, i64>, Error> {
+    let request = by_version(|version| {
+        let group_id = GroupId(StrBytes::from_string(group.to_owned()));
+        let request = OffsetFetchRequest::default();
+        if version < GROUPS_SINCE {
+            return request.with_group_id(group_id).with_topics(None);
+        }
+        request.with_groups(vec![OffsetFetchRequestGroup::default().with_group_id(group_id).with_topics(None)])
+    });
+    let limit = attempts.left(client.request_timeout());
+    let answer = client.call(Target::Address(coordinator), ConnectionKind::Control, &request, limit).await?;
+    read(answer)
+}
+
+/// The offsets in either form of the answer.
+fn read(mut answer: OffsetFetchResponse) -> Result<BTreeMap<TopicPartition, i64>, Error> {
+    let failed = |code: ErrorCode| (code != ErrorCode::NONE).then(|| Error::broker(code, "OffsetFetch"));
+    let parts: Vec<(Arc<str>, i32, i64, i16)> = match answer.groups.pop() {
+        Some(group) => {
+            if let Some(error) = failed(ErrorCode(group.error_code)) {
+                return Err(error);
+            }
+            let topics = group.topics.into_iter();
+            let part = |topic: OffsetFetchResponseTopics| {
+                let name: Arc<str> = topic.name.as_str().into();
+                topic
+                    .partitions
+                    .into_iter()
+                    .map(move |p| (name.clone(), p.partition_index, p.committed_offset, p.error_code))
+            };
+            topics.flat_map(part).collect()
+        }
+        None => {
+            if let Some(error) = failed(ErrorCode(answer.error_code)) {
+                return Err(error);
+            }
+            let topics = answer.topics.into_iter();
+            let part = |topic: OffsetFetchResponseTopic| {
+                let name: Arc<str> = topic.name.as_str().into();
+                topic
+                    .partitions
+                    .into_iter()
+                    .map(move |p| (name.clone(), p.partition_index, p.committed_offset, p.error_code))
+            };
+            topics.flat_map(part).collect()
+        }
+    };
+    let mut offsets = BTreeMap::new();
+    for (topic, partition, offset, code) in parts {
+        let topic_partition = TopicPartition::new(topic, partition);
+        match ErrorCode(code) {
+            // A negative offset means that nothing was committed.
+            ErrorCode::NONE if offset >= 0 => {
+                offsets.insert(topic_partition, offset);
+            }
+            ErrorCode::NONE => {}
+            code => {
+                let topic_partition = Some(topic_partition);
+                return Err(Error::new(ErrorKind::Broker { code, api: "OffsetFetch", topic_partition, message: None }));
+            }
+        }
+    }
+    Ok(offsets)
+}
