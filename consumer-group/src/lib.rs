@@ -1,6 +1,29 @@
 //! Kafka consumer groups in pure Rust: membership, assignment, offsets.
-#![allow(dead_code, unused_imports, reason = "the consumer that uses these parts is the next step")]
+//!
+//! A [`Consumer`] is a member of a group by the classic protocol. [`Consumer::recv`] yields what it reads and what
+//! happens to its partitions, in order; a [`ConsumerHandle`] commits meanwhile. Applications use both through the
+//! `ottla` crate, most of them behind a worker that commits only what is settled.
 
 mod assignor;
+mod config;
+mod consumer;
+mod coordinator;
+mod event;
+mod fetching;
+mod handle;
 mod membership;
+mod offsets;
+mod owner;
 mod protocol;
+mod records;
+mod revoke;
+mod status;
+
+pub use config::OffsetReset;
+pub use consumer::{Consumer, ConsumerBuilder};
+pub use event::{Assigned, Event};
+pub use handle::ConsumerHandle;
+pub use offsets::OffsetAndMetadata;
+pub use records::Records;
+pub use revoke::RevokeGuard;
+pub use status::{GroupState, GroupStatus};

@@ -1,7 +1,7 @@
 //! What the state machine wants done.
 
 use bytes::Bytes;
-use ottla_kafka_core::{ErrorCode, TopicPartition};
+use ottla_kafka_core::{BrokerAddr, ErrorCode, TopicPartition};
 
 /// Names a request, so that only its own answer counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,13 +50,13 @@ pub(crate) enum Action {
     /// Ask any broker for the coordinator.
     FindCoordinator { attempt: Attempt },
     /// Send JoinGroup; it replaces a JoinGroup or SyncGroup in flight.
-    Join { attempt: Attempt, coordinator: i32, member_id: String },
+    Join { attempt: Attempt, coordinator: BrokerAddr, member_id: String },
     /// Assign partitions to `lead`, if any, and send SyncGroup.
-    Sync { attempt: Attempt, coordinator: i32, member: MemberId, lead: Vec<JoinedMember> },
+    Sync { attempt: Attempt, coordinator: BrokerAddr, member: MemberId, lead: Vec<JoinedMember> },
     /// Send a heartbeat.
-    Heartbeat { attempt: Attempt, coordinator: i32, member: MemberId },
+    Heartbeat { attempt: Attempt, coordinator: BrokerAddr, member: MemberId },
     /// Send LeaveGroup; its answer does not matter.
-    Leave { coordinator: i32, member: MemberId },
+    Leave { coordinator: BrokerAddr, member: MemberId },
     /// Stop fetching, let the application settle, then say [`Released`](super::Input::Released).
     Revoke,
     /// Every partition is lost: nothing of it may be committed.

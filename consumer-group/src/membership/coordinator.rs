@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use ottla_kafka_core::BrokerAddr;
+
 use super::{
     Membership,
     action::{Action, Attempt},
@@ -28,15 +30,15 @@ impl Membership {
         &mut self,
         now: Duration,
         attempt: Attempt,
-        answer: Result<i32, Failure>,
+        answer: Result<BrokerAddr, Failure>,
         out: &mut Vec<Action>,
     ) {
         if self.coordinator != Coordinator::Finding(attempt) {
             return;
         }
         match answer {
-            Ok(id) => {
-                self.coordinator = Coordinator::Known(id);
+            Ok(broker) => {
+                self.coordinator = Coordinator::Known(broker);
                 // It learns at once that this member lives: the search may have taken most of the session.
                 self.pulse.due = now;
             }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use ottla_kafka_core::BrokerAddr;
+
 use super::{
     Membership,
     action::{Action, Attempt, Loss, MemberId},
@@ -24,7 +26,7 @@ impl Membership {
     }
 
     pub(super) fn beat(&mut self, now: Duration, out: &mut Vec<Action>) {
-        let Some(coordinator) = self.coordinator() else { return };
+        let Some(coordinator) = self.coordinator().cloned() else { return };
         let attempt = self.next_attempt();
         self.pulse.in_flight = Some(Beat { attempt, generation: self.member.generation, sent_at: now });
         out.push(Action::Heartbeat { attempt, coordinator, member: self.member.clone() });
@@ -60,7 +62,7 @@ impl Membership {
     pub(super) fn request_failed(
         &mut self,
         now: Duration,
-        coordinator: i32,
+        coordinator: &BrokerAddr,
         generation: i32,
         failure: Failure,
         out: &mut Vec<Action>,

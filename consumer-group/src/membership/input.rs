@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ottla_kafka_core::{Error, ErrorCode, ErrorKind, TopicPartition};
+use ottla_kafka_core::{BrokerAddr, Error, ErrorCode, ErrorKind, TopicPartition};
 
 use super::action::{Attempt, JoinedMember};
 
@@ -16,7 +16,7 @@ pub(crate) enum Input {
     /// The application began to wait for events.
     Resume,
     /// FindCoordinator was answered.
-    CoordinatorFound { attempt: Attempt, answer: Result<i32, Failure> },
+    CoordinatorFound { attempt: Attempt, answer: Result<BrokerAddr, Failure> },
     /// JoinGroup was answered.
     Joined { attempt: Attempt, answer: Result<JoinAnswer, Failure> },
     /// SyncGroup was answered.
@@ -24,7 +24,7 @@ pub(crate) enum Input {
     /// A heartbeat was answered.
     HeartbeatAnswered { attempt: Attempt, answer: Result<(), Failure> },
     /// A commit or an offset fetch of this generation failed at this coordinator.
-    RequestFailed { coordinator: i32, generation: i32, failure: Failure },
+    RequestFailed { coordinator: BrokerAddr, generation: i32, failure: Failure },
     /// The partition counts are not those that the leader assigned.
     PartitionsChanged,
     /// The application has given its partitions back.

@@ -21,7 +21,7 @@ impl Membership {
     }
 
     pub(super) fn join(&mut self, now: Duration, out: &mut Vec<Action>) {
-        let Some(coordinator) = self.coordinator() else { return };
+        let Some(coordinator) = self.coordinator().cloned() else { return };
         self.pulse.due = now.saturating_add(self.settings.heartbeat_interval);
         let attempt = self.next_attempt();
         self.phase = Phase::Joining { request: Some(attempt), not_before: Duration::ZERO };
@@ -60,7 +60,7 @@ impl Membership {
                 self.leads = leads;
                 self.confirmed(now);
                 self.pulse.due = now.saturating_add(self.settings.heartbeat_interval);
-                let Some(coordinator) = self.coordinator() else { return self.rejoin(now) };
+                let Some(coordinator) = self.coordinator().cloned() else { return self.rejoin(now) };
                 let attempt = self.next_attempt();
                 self.phase = Phase::Syncing { request: attempt };
                 out.push(Action::Sync { attempt, coordinator, member: self.member.clone(), lead: members });

@@ -24,10 +24,14 @@ mod trouble;
 
 use std::time::Duration;
 
+use ottla_kafka_core::BrokerAddr;
+
 pub(crate) use action::{Action, Attempt, JoinedMember, Loss, MemberId};
 pub(crate) use input::{Failure, Input, JoinAnswer};
 pub(crate) use state::Settings;
 use state::{Coordinator, Phase, Pulse};
+
+use crate::status::GroupState;
 
 /// Where the member stands in the protocol.
 #[derive(Clone, Debug)]
@@ -65,9 +69,9 @@ impl Membership {
     }
 
     /// The coordinator, while known.
-    pub(crate) fn coordinator(&self) -> Option<i32> {
-        match self.coordinator {
-            Coordinator::Known(id) => Some(id),
+    pub(crate) fn coordinator(&self) -> Option<&BrokerAddr> {
+        match &self.coordinator {
+            Coordinator::Known(broker) => Some(broker),
             Coordinator::Unknown { .. } | Coordinator::Finding(_) => None,
         }
     }
@@ -80,6 +84,17 @@ impl Membership {
     /// Whether this member is the leader of a stable group.
     pub(crate) fn leads(&self) -> bool {
         self.leads && self.phase == Phase::Stable
+    }
+
+    /// Where it stands, for the application.
+    pub(crate) fn state(&self) -> GroupState {
+        match self.phase {
+            Phase::Outside | Phase::Refused => GroupState::Outside,
+            Phase::Joining { .. } | Phase::Syncing { .. } => GroupState::Joining,
+            Phase::Stable => GroupState::Stable,
+            Phase::Revoking { .. } => GroupState::Revoking,
+            Phase::Ended => GroupState::Closed,
+        }
     }
 
     /// Whether it does nothing until [`Input::Resume`].
@@ -107,7 +122,7 @@ impl Membership {
             Input::Synced { attempt, answer } => self.synced(now, attempt, answer, &mut out),
             Input::HeartbeatAnswered { attempt, answer } => self.heartbeat_answered(now, attempt, answer, &mut out),
             Input::RequestFailed { coordinator, generation, failure } => {
-                self.request_failed(now, coordinator, generation, failure, &mut out);
+                self.request_failed(now, &coordinator, generation, failure, &mut out);
             }
             Input::PartitionsChanged => {
                 if self.phase == Phase::Stable {
@@ -218,7 +233,7 @@ impl Membership {
             && !self.settings.is_static
             && !self.member.id.is_empty()
         {
-            out.push(Action::Leave { coordinator, member: self.member.clone() });
+            out.push(Action::Leave { coordinator: coordinator.clone(), member: self.member.clone() });
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use ottla_kafka_core::BrokerAddr;
+
 use super::action::Attempt;
 
 /// What of the consumer's configuration the protocol needs.
@@ -43,7 +45,7 @@ impl Phase {
 pub(super) enum Coordinator {
     Unknown { not_before: Duration },
     Finding(Attempt),
-    Known(i32),
+    Known(BrokerAddr),
 }
 
 /// The heartbeat.

@@ -36,16 +36,19 @@ impl From<Failure> for Trouble {
 }
 
 fn by_code(code: ErrorCode) -> Trouble {
-    match code.0 {
-        14 => Trouble::NotReady,                      // COORDINATOR_LOAD_IN_PROGRESS
-        7 | 13 | 15 | 16 => Trouble::CoordinatorGone, // REQUEST_TIMED_OUT, NETWORK_EXCEPTION, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR
-        22 => Trouble::StaleGeneration(code),         // ILLEGAL_GENERATION
-        25 => Trouble::UnknownMember(code),           // UNKNOWN_MEMBER_ID
-        27 => Trouble::Rebalance,                     // REBALANCE_IN_PROGRESS
-        82 => Trouble::Fenced(code),                  // FENCED_INSTANCE_ID
-        // INCONSISTENT_GROUP_PROTOCOL, INVALID_GROUP_ID, INVALID_SESSION_TIMEOUT, GROUP_AUTHORIZATION_FAILED,
-        // UNSUPPORTED_VERSION, GROUP_MAX_SIZE_REACHED
-        23 | 24 | 26 | 30 | 35 | 81 => Trouble::Refused,
+    match code {
+        // Its log cannot take the group's record: as Java does, ask whether it still is the coordinator.
+        ErrorCode::REQUEST_TIMED_OUT => Trouble::CoordinatorGone,
+        ErrorCode::ILLEGAL_GENERATION => Trouble::StaleGeneration(code),
+        ErrorCode::UNKNOWN_MEMBER_ID => Trouble::UnknownMember(code),
+        ErrorCode::REBALANCE_IN_PROGRESS => Trouble::Rebalance,
+        ErrorCode::FENCED_INSTANCE_ID => Trouble::Fenced(code),
+        ErrorCode::INCONSISTENT_GROUP_PROTOCOL
+        | ErrorCode::INVALID_GROUP_ID
+        | ErrorCode::INVALID_SESSION_TIMEOUT
+        | ErrorCode::GROUP_AUTHORIZATION_FAILED
+        | ErrorCode::UNSUPPORTED_VERSION
+        | ErrorCode::GROUP_MAX_SIZE_REACHED => Trouble::Refused,
         _ => match code.recovery() {
             Recovery::Retry => Trouble::NotReady,
             Recovery::RefreshMetadata | Recovery::FindCoordinator => Trouble::CoordinatorGone,

@@ -10,7 +10,6 @@ mod reader;
 mod subscription;
 
 pub(crate) use assignment::Assignment;
-pub(crate) use reader::Malformed;
 pub(crate) use subscription::Subscription;
 
 /// What groups of consumers call themselves.

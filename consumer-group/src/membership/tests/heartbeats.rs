@@ -29,7 +29,7 @@ fn heartbeat_failures() {
     check(code(NOT_AVAILABLE), "find");
     check(Failure::Unreachable, "find");
     check(code(LOADING), "beat 1 as 'm' in 1");
-    check(code(-1), "beat 1 as 'm' in 1");
+    check(code(ErrorCode::UNKNOWN_SERVER_ERROR), "beat 1 as 'm' in 1");
     check(Failure::Broken, "beat 1 as 'm' in 1");
     check(code(UNAUTHORIZED), "lost: SessionExpired, report");
 }
@@ -124,5 +124,5 @@ fn a_commit_that_finds_the_coordinator_gone_starts_the_search() {
     assert_eq!(m.next(), "find");
     m.found(2);
     assert_eq!(m.commit_failed(1, code(NOT_COORDINATOR)), "", "that was the old coordinator's answer");
-    assert_eq!(m.state.coordinator(), Some(2));
+    assert_eq!(m.state.coordinator(), Some(&broker(2)));
 }

@@ -73,7 +73,7 @@ fn join_failures() {
     check(code(INCONSISTENT_PROTOCOL), "report");
     check(code(GROUP_FULL), "report");
     check(code(UNAUTHORIZED), "report");
-    check(code(-1), "report");
+    check(code(ErrorCode::UNKNOWN_SERVER_ERROR), "report");
     check(Failure::Broken, "report");
     check(code(FENCED), "fenced");
 }

@@ -7,20 +7,20 @@ mod revoking;
 
 use std::time::Duration;
 
-use ottla_kafka_core::{ErrorCode, TopicPartition};
+use ottla_kafka_core::{BrokerAddr, ErrorCode, TopicPartition};
 
 use super::{Action, Attempt, Failure, Input, JoinAnswer, JoinedMember, Loss, Membership, Settings};
 
-const LOADING: i16 = 14;
-const NOT_AVAILABLE: i16 = 15;
-const NOT_COORDINATOR: i16 = 16;
-const ILLEGAL_GENERATION: i16 = 22;
-const INCONSISTENT_PROTOCOL: i16 = 23;
-const UNKNOWN_MEMBER: i16 = 25;
-const REBALANCE: i16 = 27;
-const UNAUTHORIZED: i16 = 30;
-const GROUP_FULL: i16 = 81;
-const FENCED: i16 = 82;
+const LOADING: ErrorCode = ErrorCode::COORDINATOR_LOAD_IN_PROGRESS;
+const NOT_AVAILABLE: ErrorCode = ErrorCode::COORDINATOR_NOT_AVAILABLE;
+const NOT_COORDINATOR: ErrorCode = ErrorCode::NOT_COORDINATOR;
+const ILLEGAL_GENERATION: ErrorCode = ErrorCode::ILLEGAL_GENERATION;
+const INCONSISTENT_PROTOCOL: ErrorCode = ErrorCode::INCONSISTENT_GROUP_PROTOCOL;
+const UNKNOWN_MEMBER: ErrorCode = ErrorCode::UNKNOWN_MEMBER_ID;
+const REBALANCE: ErrorCode = ErrorCode::REBALANCE_IN_PROGRESS;
+const UNAUTHORIZED: ErrorCode = ErrorCode::GROUP_AUTHORIZATION_FAILED;
+const GROUP_FULL: ErrorCode = ErrorCode::GROUP_MAX_SIZE_REACHED;
+const FENCED: ErrorCode = ErrorCode::FENCED_INSTANCE_ID;
 
 /// A member with a session of 45 s, heartbeats each 3 s, a poll interval of 300 s and a drain of 10 s.
 /// Each method gives it one input and returns its actions as words.
@@ -84,18 +84,24 @@ impl Member {
             }
             Action::Join { attempt, coordinator, member_id } => {
                 self.join = *attempt;
-                format!("join {coordinator} as '{member_id}'")
+                format!("join {} as '{member_id}'", coordinator.port())
             }
             Action::Sync { attempt, coordinator, member, lead } => {
                 self.sync = *attempt;
                 let lead: Vec<&str> = lead.iter().map(|m| m.member_id.as_str()).collect();
-                format!("sync {coordinator} as '{}' in {} leading [{}]", member.id, member.generation, lead.join(" "))
+                format!(
+                    "sync {} as '{}' in {} leading [{}]",
+                    coordinator.port(),
+                    member.id,
+                    member.generation,
+                    lead.join(" ")
+                )
             }
             Action::Heartbeat { attempt, coordinator, member } => {
                 self.beat = *attempt;
-                format!("beat {coordinator} as '{}' in {}", member.id, member.generation)
+                format!("beat {} as '{}' in {}", coordinator.port(), member.id, member.generation)
             }
-            Action::Leave { coordinator, member } => format!("leave {coordinator} as '{}'", member.id),
+            Action::Leave { coordinator, member } => format!("leave {} as '{}'", coordinator.port(), member.id),
             Action::Revoke => "revoke".to_owned(),
             Action::Lost(Loss::Expelled(code)) => format!("lost by {}", code.0),
             Action::Lost(loss) => format!("lost: {loss:?}"),
@@ -136,8 +142,8 @@ impl Member {
         self.give(Input::Polled { at: self.now })
     }
 
-    fn found(&mut self, coordinator: i32) -> String {
-        self.give(Input::CoordinatorFound { attempt: self.find, answer: Ok(coordinator) })
+    fn found(&mut self, port: u16) -> String {
+        self.give(Input::CoordinatorFound { attempt: self.find, answer: Ok(broker(port)) })
     }
 
     fn find_failed(&mut self, failure: Failure) -> String {
@@ -177,10 +183,15 @@ impl Member {
     }
 
     fn commit_failed(&mut self, generation: i32, failure: Failure) -> String {
-        self.give(Input::RequestFailed { coordinator: 1, generation, failure })
+        self.give(Input::RequestFailed { coordinator: broker(1), generation, failure })
     }
 }
 
-fn code(code: i16) -> Failure {
-    Failure::Code(ErrorCode(code))
+/// The broker that the words call by its port.
+fn broker(port: u16) -> BrokerAddr {
+    BrokerAddr::new("broker", port)
+}
+
+fn code(code: ErrorCode) -> Failure {
+    Failure::Code(code)
 }

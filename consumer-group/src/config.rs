@@ -1,0 +1,163 @@
+//! A consumer's settings.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use ottla_kafka_core::Error;
+
+use crate::{
+    assignor::{Assignor, Range},
+    membership,
+};
+
+/// What to do when a partition's position is not in its log any more, or not yet.
+///
+/// Without a committed offset a consumer always starts at the earliest: nothing is skipped by default.
+/// Kafka: `auto.offset.reset`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OffsetReset {
+    /// [`recv`](crate::Consumer::recv) returns an error with the gap, and the partition waits for a seek.
+    #[default]
+    Error,
+    /// It goes on with the first record that is there.
+    Earliest,
+    /// It goes on with the next record that is written.
+    Latest,
+}
+
+/// A consumer's settings, once they are checked.
+#[derive(Clone)]
+pub(crate) struct GroupConfig {
+    pub(crate) group_id: String,
+    pub(crate) instance_id: Option<String>,
+    /// Sorted, each once.
+    pub(crate) topics: Vec<Arc<str>>,
+    pub(crate) session_timeout: Duration,
+    pub(crate) heartbeat_interval: Duration,
+    pub(crate) max_poll_interval: Duration,
+    pub(crate) revoke_drain: Duration,
+    pub(crate) offset_reset: OffsetReset,
+    pub(crate) metadata_max_age: Duration,
+    pub(crate) commit_timeout: Duration,
+    pub(crate) assignor: Arc<dyn Assignor>,
+}
+
+impl GroupConfig {
+    pub(crate) fn new(group_id: String) -> Self {
+        Self {
+            group_id,
+            instance_id: None,
+            topics: Vec::new(),
+            session_timeout: Duration::from_secs(45),
+            heartbeat_interval: Duration::from_secs(3),
+            max_poll_interval: Duration::from_secs(300),
+            revoke_drain: Duration::from_secs(10),
+            offset_reset: OffsetReset::default(),
+            metadata_max_age: Duration::from_secs(300),
+            commit_timeout: Duration::from_secs(30),
+            assignor: Arc::new(Range),
+        }
+    }
+
+    /// As the protocol has it; [`problems`](Self::problems) made sure that it fits.
+    pub(crate) fn millis(&self, duration: Duration) -> i32 {
+        i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
+    }
+
+    pub(crate) fn membership(&self) -> membership::Settings {
+        membership::Settings {
+            session_timeout: self.session_timeout,
+            heartbeat_interval: self.heartbeat_interval,
+            max_poll_interval: self.max_poll_interval,
+            revoke_drain: self.revoke_drain,
+            is_static: self.instance_id.is_some(),
+        }
+    }
+
+    /// # Errors
+    /// Every setting that is not valid, named together.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let problems: Vec<String> = self.problems().into_iter().flatten().collect();
+        if problems.is_empty() { Ok(()) } else { Err(Error::invalid(problems.join("; "))) }
+    }
+
+    fn problems(&self) -> [Option<String>; 7] {
+        let unless = |fine: bool, problem: String| (!fine).then_some(problem);
+        let (session, heartbeat) = (self.session_timeout, self.heartbeat_interval);
+        let (poll, drain) = (self.max_poll_interval, self.revoke_drain);
+        let named = |name: &str| !name.is_empty() && name.len() <= 249;
+        [
+            unless(!self.group_id.is_empty(), "group.id is empty".to_owned()),
+            unless(!self.topics.is_empty(), "no topic is subscribed to".to_owned()),
+            unless(
+                self.topics.iter().all(|topic| named(topic)),
+                "a topic's name is empty or longer than 249 bytes".to_owned(),
+            ),
+            unless(
+                self.instance_id.as_deref().is_none_or(named),
+                "group.instance.id is empty or longer than 249 bytes".to_owned(),
+            ),
+            // Kafka's advice; one lost heartbeat must not end the session.
+            unless(
+                !heartbeat.is_zero() && heartbeat.saturating_mul(3) <= session,
+                format!(
+                    "heartbeat.interval.ms ({heartbeat:?}) must be at most a third of session.timeout.ms ({session:?})"
+                ),
+            ),
+            unless(
+                !poll.is_zero() && drain.saturating_mul(3) <= poll,
+                format!("revoke.drain ({drain:?}) must be at most a third of max.poll.interval.ms ({poll:?})"),
+            ),
+            unless(
+                [session, poll, self.metadata_max_age].iter().all(|d| d.as_millis() <= i32::MAX as u128),
+                "a time exceeds Kafka's 2^31 − 1 ms".to_owned(),
+            ),
+        ]
+    }
+}
+
+impl fmt::Debug for GroupConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GroupConfig")
+            .field("group_id", &self.group_id)
+            .field("instance_id", &self.instance_id)
+            .field("topics", &self.topics)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(change: impl FnOnce(&mut GroupConfig), expected: &[&str]) {
+        let mut config = GroupConfig::new("g".to_owned());
+        config.topics = vec!["t".into()];
+        change(&mut config);
+        let text = config.check().err().map(|error| error.to_string()).unwrap_or_default();
+        assert_eq!(text.split("; ").filter(|problem| !problem.is_empty()).count(), expected.len(), "{text}");
+        for part in expected {
+            assert!(text.contains(part), "{part} is missing from: {text}");
+        }
+    }
+
+    #[test]
+    fn settings_are_checked_together() {
+        check(|_| {}, &[]);
+        check(|c| c.group_id.clear(), &["group.id"]);
+        check(|c| c.topics.clear(), &["no topic"]);
+        check(|c| c.topics.push("".into()), &["a topic's name"]);
+        check(|c| c.instance_id = Some(String::new()), &["group.instance.id"]);
+        check(|c| c.heartbeat_interval = Duration::from_secs(16), &["heartbeat.interval.ms"]);
+        check(|c| c.revoke_drain = Duration::from_secs(101), &["revoke.drain"]);
+        check(|c| c.session_timeout = Duration::from_secs(1 << 40), &["2^31"]);
+        check(
+            |c| {
+                c.topics.clear();
+                c.session_timeout = Duration::ZERO;
+                c.max_poll_interval = Duration::ZERO;
+            },
+            &["no topic", "heartbeat.interval.ms", "max.poll.interval.ms"],
+        );
+    }
+}

@@ -1,0 +1,9 @@
+//! What the group's owner asks the cluster: a small trait, so that the owner is tested without a network, and
+//! its implementation over the client.
+
+mod client;
+mod join;
+mod requests;
+
+pub(crate) use client::ClientRequests;
+pub(crate) use requests::{GroupTopics, LogEnd, Requests, Synced};

@@ -1,0 +1,162 @@
+//! The consumer's other hand: commits, pauses and questions while `recv` waits.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use ottla_kafka_core::{Error, ErrorKind, TopicPartition};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
+
+use crate::{
+    offsets::{OffsetAndMetadata, Offsets},
+    owner::{Command, Outcomes, Shared},
+    status::GroupStatus,
+};
+
+/// Acts on a [`Consumer`](crate::Consumer) from anywhere. Cloning shares it; it does not keep the consumer alive.
+#[derive(Clone, Debug)]
+pub struct ConsumerHandle {
+    shared: Arc<Shared>,
+    commands: mpsc::Sender<Command>,
+    limit: Duration,
+}
+
+impl ConsumerHandle {
+    pub(crate) fn new(shared: Arc<Shared>, commands: mpsc::Sender<Command>, limit: Duration) -> Self {
+        Self { shared, commands, limit }
+    }
+
+    /// Commits these offsets, and says for each partition whether that succeeded.
+    ///
+    /// Commits are sent in order, one at a time. A coordinator that moves or loads is waited for. What this member
+    /// does not own is refused without being sent; so is all that a rebalance overtakes. It counts as a poll.
+    ///
+    /// # Errors
+    /// The consumer is closed, or no outcome came within the default API timeout. Within the result, each partition
+    /// has its own: `ILLEGAL_GENERATION` if the partition is not this member's any more.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves open whether the offsets are committed.
+    pub async fn commit(
+        &self,
+        offsets: impl IntoIterator<Item = (TopicPartition, OffsetAndMetadata)>,
+    ) -> Result<BTreeMap<TopicPartition, Result<(), Error>>, Error> {
+        self.commit_of(None, offsets.into_iter().collect()).await
+    }
+
+    /// As [`commit`](Self::commit), but refused unless `generation` is still the group's: what was read in an older
+    /// one may have been handled further by another member since.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit).
+    ///
+    /// # Cancel safety
+    /// As [`commit`](Self::commit).
+    pub async fn commit_in(
+        &self,
+        generation: i32,
+        offsets: impl IntoIterator<Item = (TopicPartition, OffsetAndMetadata)>,
+    ) -> Result<BTreeMap<TopicPartition, Result<(), Error>>, Error> {
+        self.commit_of(Some(generation), offsets.into_iter().collect()).await
+    }
+
+    async fn commit_of(&self, generation: Option<i32>, offsets: Offsets) -> Result<Outcomes, Error> {
+        self.shared.touch();
+        if offsets.is_empty() {
+            return Ok(Outcomes::new());
+        }
+        self.ask("OffsetCommit", |reply| Command::Commit { generation, offsets, reply }).await
+    }
+
+    /// Reads on at `offset`; what waits of the partition is dropped.
+    ///
+    /// # Errors
+    /// The partition is not assigned, `offset` is negative, or the consumer is closed.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves open whether the position has moved.
+    pub async fn seek(&self, topic_partition: &TopicPartition, offset: i64) -> Result<(), Error> {
+        if offset < 0 {
+            return Err(Error::invalid(format!("offset {offset} is negative")));
+        }
+        let topic_partition = topic_partition.clone();
+        let name = topic_partition.to_string();
+        match self.ask("seek", |reply| Command::Seek { topic_partition, offset, reply }).await? {
+            true => Ok(()),
+            false => Err(Error::invalid(format!("{name} is not assigned to this member"))),
+        }
+    }
+
+    /// Gives the owner a command and waits for its reply.
+    async fn ask<T>(&self, what: &str, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        let asked = async {
+            self.commands.send(command(reply)).await.map_err(|_| Error::closed())?;
+            answer.await.map_err(|_| Error::closed().with_maybe_applied(true))
+        };
+        // The owner keeps its own limit; this one is for the time in the queue before.
+        let limit = self.limit.saturating_mul(2);
+        let late = || Error::new(ErrorKind::Timeout { what: what.to_owned(), after: limit }).with_maybe_applied(true);
+        timeout(limit, asked).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    /// Fetches no more of these partitions, and holds back what waits of them. It is a wish that survives rebalances:
+    /// a partition that comes back is still paused.
+    pub fn pause(&self, partitions: impl IntoIterator<Item = TopicPartition>) {
+        self.shared.ask(|outbox| outbox.pause(partitions));
+    }
+
+    /// Fetches these partitions again.
+    pub fn resume(&self, partitions: impl IntoIterator<Item = TopicPartition>) {
+        self.shared.ask(|outbox| outbox.resume(partitions));
+    }
+
+    /// Says that the application makes progress, as a `recv` or a commit does. Kafka: `max.poll.interval.ms`.
+    pub fn touch(&self) {
+        self.shared.touch();
+    }
+
+    /// The offset that `recv` yields next of this partition, if it is assigned and known.
+    pub fn position(&self, topic_partition: &TopicPartition) -> Option<i64> {
+        self.shared.outbox().partitions().get(topic_partition)?.position
+    }
+
+    /// The last offset known to be committed for this partition, while it is assigned.
+    pub fn committed(&self, topic_partition: &TopicPartition) -> Option<OffsetAndMetadata> {
+        self.shared.outbox().partitions().get(topic_partition)?.committed.clone()
+    }
+
+    /// How far the position is behind the log's end, as far as known.
+    pub fn lag(&self, topic_partition: &TopicPartition) -> Option<i64> {
+        let outbox = self.shared.outbox();
+        let held = outbox.partitions().get(topic_partition)?;
+        Some(held.high_watermark?.saturating_sub(held.position?).max(0))
+    }
+
+    /// The group's generation, while this member has an assignment.
+    pub fn generation(&self) -> Option<i32> {
+        self.shared.outbox().generation()
+    }
+
+    /// The partitions that are this member's.
+    pub fn assignment(&self) -> Vec<TopicPartition> {
+        self.shared.outbox().partitions().keys().cloned().collect()
+    }
+
+    /// Where the member stands, and its trouble.
+    pub fn status(&self) -> GroupStatus {
+        self.shared.outbox().status().clone()
+    }
+
+    /// Asks the owner to end, and waits until it has.
+    pub(crate) async fn close(&self, limit: Duration) {
+        let (reply, ended) = oneshot::channel();
+        let closed = async {
+            if self.commands.send(Command::Close { reply }).await.is_ok() {
+                let _ = ended.await;
+            }
+        };
+        let _ = timeout(limit, closed).await;
+    }
+}

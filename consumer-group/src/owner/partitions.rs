@@ -1,0 +1,160 @@
+//! Partitions come, are read and committed, and go.
+
+use std::{sync::Arc, time::Duration};
+
+use ottla_kafka_core::{Error, ErrorKind, Fetched, TopicPartition};
+use tokio::sync::oneshot;
+
+use super::{
+    Owner,
+    answers::{Asked, Done},
+    commits::{Outcomes, stale},
+    flights::Flight,
+    lookups::{Located, Start, locate},
+};
+use crate::{
+    config::OffsetReset,
+    coordinator::{LogEnd, Requests},
+    fetching::Fetching,
+    membership::Loss,
+    offsets::Offsets,
+    records::Records,
+};
+
+impl<R: Requests, F: Fetching> Owner<R, F> {
+    pub(super) fn assigned(&mut self, generation: i32, partitions: Vec<TopicPartition>) {
+        tracing::info!(group = self.config.group_id, generation, count = partitions.len(), "partitions assigned");
+        self.stop_reading();
+        self.shared.tell(|outbox| outbox.assign(generation, &partitions));
+        let now = self.now();
+        for tp in partitions {
+            self.lookups.add(tp, Start::Committed, now);
+        }
+    }
+
+    pub(super) fn revoke(&mut self) {
+        tracing::info!(group = self.config.group_id, "the group rebalances: giving partitions back");
+        self.stop_reading();
+        self.revocation = self.shared.tell(|outbox| outbox.revoke());
+        self.is_released = self.revocation.is_none();
+    }
+
+    pub(super) fn lost(&mut self, loss: Loss) {
+        tracing::warn!(group = self.config.group_id, ?loss, "partitions lost");
+        self.stop_reading();
+        self.revocation = None;
+        self.is_released = false;
+        self.shared.tell(|outbox| outbox.lose());
+    }
+
+    fn stop_reading(&mut self) {
+        self.reading.stop_all();
+        self.lookups.clear();
+        self.flights.cancel(Flight::Lookup);
+    }
+
+    pub(super) fn seek(&mut self, tp: &TopicPartition, offset: i64) -> bool {
+        let is_assigned = self.shared.tell(|outbox| outbox.seek(tp, offset));
+        if is_assigned {
+            self.lookups.remove(tp);
+            self.reading.start(tp, offset);
+        }
+        is_assigned
+    }
+
+    /// Looks up the positions that are due.
+    pub(super) fn look_up(&mut self, now: Duration) {
+        let (Some(coordinator), Some(generation)) = (self.membership.coordinator(), self.generation()) else { return };
+        for (tp, offset) in self.lookups.take_again(now) {
+            self.reading.start(&tp, offset);
+        }
+        let wanted = self.lookups.take(now);
+        if wanted.is_empty() {
+            return;
+        }
+        let asked = Asked { coordinator: coordinator.clone(), generation };
+        let located = locate(Arc::clone(&self.requests), coordinator.clone(), wanted);
+        self.flights.start(Flight::Lookup, async move { Done::Located(asked, located.await) });
+    }
+
+    pub(super) fn located(&mut self, asked: Asked, mut located: Located) {
+        let reports = self.lookups.answered(self.now(), &mut located);
+        for found in &located.found {
+            self.reading.start(&found.topic_partition, found.position);
+        }
+        self.shared.tell(|outbox| {
+            outbox.locate(located.found);
+            reports.into_iter().for_each(|error| outbox.push_error(error));
+        });
+        self.learn(asked, located.trouble);
+    }
+
+    pub(super) fn fetched(&mut self, fetched: Fetched) {
+        match fetched {
+            Fetched::Records(fetched) => {
+                let generation = self.membership.member().generation;
+                let records = Records::new(fetched, generation);
+                if self.reading.reached(records.topic_partition(), records.next_offset()) {
+                    self.shared.tell(|outbox| outbox.push_records(records));
+                }
+            }
+            Fetched::Progress { topic_partition, offset } => {
+                if self.reading.reached(&topic_partition, offset) {
+                    self.shared.tell(|outbox| outbox.push_position(topic_partition, offset));
+                }
+            }
+            Fetched::Failed { topic_partition, error } => self.fetch_failed(topic_partition, error),
+        }
+    }
+
+    /// What the fetcher cannot heal: the policy that the application named, or the application itself.
+    fn fetch_failed(&mut self, tp: TopicPartition, error: Error) {
+        let Some(offset) = self.reading.stop(&tp) else { return };
+        let is_out_of_range = matches!(error.kind(), ErrorKind::OffsetOutOfRange { .. });
+        let end = match self.config.offset_reset {
+            OffsetReset::Earliest if is_out_of_range => LogEnd::Start,
+            OffsetReset::Latest if is_out_of_range => LogEnd::End,
+            _ => {
+                self.lookups.add_again(tp, offset, self.now());
+                return self.shared.tell(|outbox| outbox.push_error(error));
+            }
+        };
+        tracing::warn!(topic_partition = %tp, %error, ?end, "the position is reset");
+        self.shared.tell(|outbox| outbox.reset(&tp));
+        self.lookups.add(tp, Start::At(end), self.now());
+    }
+
+    /// Takes a commit; what is not this member's is refused without being sent.
+    pub(super) fn commit(&mut self, generation: Option<i32>, offsets: Offsets, reply: oneshot::Sender<Outcomes>) {
+        let current = self.generation().filter(|current| generation.is_none_or(|wanted| wanted == *current));
+        let mut refused = Outcomes::new();
+        let owned: Offsets = {
+            let outbox = self.shared.outbox();
+            let is_owned = |tp: &TopicPartition| current.is_some() && outbox.partitions().contains_key(tp);
+            let (owned, other): (Offsets, Offsets) = offsets.into_iter().partition(|(tp, _)| is_owned(tp));
+            refused.extend(other.into_keys().map(|tp| (tp, Err(stale("this member does not own the partition")))));
+            owned
+        };
+        self.commits.push(self.now(), self.config.commit_timeout, current.unwrap_or(-1), owned, refused, reply);
+    }
+
+    pub(super) fn send_commit(&mut self, now: Duration) {
+        let Some(coordinator) = self.membership.coordinator().filter(|_| self.can_send()).cloned() else { return };
+        let Some((offsets, limit)) = self.commits.take(now) else { return };
+        let member = self.membership.member().clone();
+        let asked = Asked { coordinator: coordinator.clone(), generation: member.generation };
+        let requests = Arc::clone(&self.requests);
+        self.flights.start(Flight::Commit, async move {
+            Done::Committed(asked, requests.commit(coordinator, member, offsets, limit).await)
+        });
+    }
+
+    /// The leader compares the partition counts with those it assigned.
+    pub(super) fn look_around(&mut self, now: Duration) {
+        if !self.watches() || self.watch.due().is_none_or(|due| due > now) {
+            return;
+        }
+        let (requests, topics) = (Arc::clone(&self.requests), self.watch.topics());
+        self.flights.start(Flight::Metadata, async move { Done::Counted(requests.partition_counts(topics).await) });
+    }
+}

@@ -1,0 +1,267 @@
+//! A coordinator with one member, whose answers a test scripts, and a fetcher of positions.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use ottla_kafka_core::{BrokerAddr, Error, ErrorCode, ErrorKind, Fetched, TopicPartition};
+use tokio::sync::Notify;
+
+use super::tp;
+use crate::{
+    assignor::PartitionCounts,
+    coordinator::{GroupTopics, LogEnd, Requests, Synced},
+    fetching::Fetching,
+    membership::{JoinAnswer, JoinedMember, MemberId},
+    offsets::{Committed, Offsets},
+};
+
+/// How a request fails.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Fault {
+    Code(ErrorCode),
+    Disconnect,
+    /// No answer within the limit that the client would set.
+    Silence(Duration),
+}
+
+#[derive(Default)]
+pub(super) struct Fake {
+    state: Mutex<State>,
+    fetched: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    calls: Vec<String>,
+    faults: BTreeMap<&'static str, VecDeque<Fault>>,
+    generation: i32,
+    /// The group waits for its member to join again.
+    is_rebalancing: bool,
+    committed: Offsets,
+    log_start: i64,
+    partitions: Option<i32>,
+    /// What the fetcher reads, and what it will deliver.
+    reading: BTreeMap<TopicPartition, i64>,
+    paused: Vec<TopicPartition>,
+    deliveries: VecDeque<Fetched>,
+}
+
+impl Fake {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The requests of this kind, so far.
+    pub(super) fn count(&self, call: &str) -> usize {
+        self.state().calls.iter().filter(|made| made.split(' ').next() == Some(call)).count()
+    }
+
+    pub(super) fn calls(&self) -> Vec<String> {
+        self.state().calls.clone()
+    }
+
+    /// The next request of this kind fails.
+    pub(super) fn fail(&self, call: &'static str, fault: Fault) {
+        self.state().faults.entry(call).or_default().push_back(fault);
+    }
+
+    pub(super) fn rebalance(&self) {
+        self.state().is_rebalancing = true;
+    }
+
+    pub(super) fn committed(&self, partition: i32) -> Option<i64> {
+        self.state().committed.get(&tp(partition)).map(|committed| committed.offset())
+    }
+
+    pub(super) fn set_committed(&self, partition: i32, offset: i64) {
+        self.state().committed.insert(tp(partition), crate::OffsetAndMetadata::new(offset));
+    }
+
+    pub(super) fn set_log_start(&self, offset: i64) {
+        self.state().log_start = offset;
+    }
+
+    pub(super) fn set_partitions(&self, count: i32) {
+        self.state().partitions = Some(count);
+    }
+
+    /// The partitions that are read, with their offsets.
+    pub(super) fn reading(&self) -> Vec<(i32, i64)> {
+        self.state().reading.iter().map(|(tp, offset)| (tp.partition(), *offset)).collect()
+    }
+
+    pub(super) fn paused(&self) -> Vec<i32> {
+        self.state().paused.iter().map(TopicPartition::partition).collect()
+    }
+
+    pub(super) fn undelivered(&self) -> usize {
+        self.state().deliveries.len()
+    }
+
+    pub(super) fn deliver(&self, fetched: Fetched) {
+        self.state().deliveries.push_back(fetched);
+        self.fetched.notify_one();
+    }
+
+    pub(super) fn deliver_position(&self, partition: i32, offset: i64) {
+        self.deliver(Fetched::Progress { topic_partition: tp(partition), offset });
+    }
+
+    fn partitions(&self) -> PartitionCounts {
+        [("t".into(), self.state().partitions.unwrap_or(2))].into()
+    }
+
+    /// Notes a request, and lets it fail if the test says so.
+    async fn called(&self, call: &'static str, what: String) -> Result<(), Error> {
+        let fault = {
+            let mut state = self.state();
+            state.calls.push(format!("{call} {what}").trim_end().to_owned());
+            state.faults.get_mut(call).and_then(VecDeque::pop_front)
+        };
+        match fault {
+            None => Ok(()),
+            Some(Fault::Code(code)) => Err(Error::broker(code, call)),
+            Some(Fault::Disconnect) => {
+                let kind = ErrorKind::Disconnected { broker: broker(), reason: "a test".to_owned() };
+                Err(Error::new(kind).with_maybe_applied(true))
+            }
+            Some(Fault::Silence(limit)) => {
+                tokio::time::sleep(limit).await;
+                let timeout = ErrorKind::Timeout { what: call.to_owned(), after: limit };
+                Err(Error::new(timeout).with_maybe_applied(true))
+            }
+        }
+    }
+
+    fn check(&self, member: &MemberId, call: &'static str) -> Result<(), Error> {
+        let state = self.state();
+        let code = match () {
+            () if member.id != "m" => ErrorCode::UNKNOWN_MEMBER_ID,
+            () if member.generation != state.generation => ErrorCode::ILLEGAL_GENERATION,
+            () if state.is_rebalancing && call == "heartbeat" => ErrorCode::REBALANCE_IN_PROGRESS,
+            () => return Ok(()),
+        };
+        Err(Error::broker(code, call))
+    }
+}
+
+fn broker() -> BrokerAddr {
+    BrokerAddr::new("coordinator", 1)
+}
+
+impl Requests for Arc<Fake> {
+    async fn find_coordinator(&self) -> Result<BrokerAddr, Error> {
+        self.called("find", String::new()).await.map(|()| broker())
+    }
+
+    async fn join(&self, _: BrokerAddr, member_id: String) -> Result<JoinAnswer, Error> {
+        self.called("join", member_id.clone()).await?;
+        if member_id.is_empty() {
+            return Ok(JoinAnswer::MemberIdRequired("m".to_owned()));
+        }
+        let mut state = self.state();
+        state.generation += 1;
+        state.is_rebalancing = false;
+        let members = vec![JoinedMember { member_id: member_id.clone(), instance_id: None, metadata: "".into() }];
+        Ok(JoinAnswer::Joined { generation: state.generation, member_id, leads: true, members })
+    }
+
+    async fn sync(&self, _: BrokerAddr, member: MemberId, _: Vec<JoinedMember>) -> Result<Synced, Error> {
+        self.called("sync", member.generation.to_string()).await?;
+        let counts = self.partitions();
+        let partitions = (0..counts.values().sum()).map(tp).collect();
+        Ok(Synced { partitions, led: Some(GroupTopics { topics: vec!["t".into()], counts }) })
+    }
+
+    async fn heartbeat(&self, _: BrokerAddr, member: MemberId) -> Result<(), Error> {
+        self.called("heartbeat", member.generation.to_string()).await?;
+        self.check(&member, "heartbeat")
+    }
+
+    async fn leave(&self, _: BrokerAddr, member: MemberId) -> Result<(), Error> {
+        self.called("leave", member.id).await
+    }
+
+    async fn commit(
+        &self,
+        _: BrokerAddr,
+        member: MemberId,
+        offsets: Offsets,
+        _: Duration,
+    ) -> Result<BTreeMap<TopicPartition, ErrorCode>, Error> {
+        let what: Vec<String> = offsets.iter().map(|(tp, o)| format!("{tp}@{}", o.offset())).collect();
+        let answer = |code: ErrorCode| offsets.keys().map(|tp| (tp.clone(), code)).collect();
+        // As on the wire: OffsetCommit has no error of its own, each partition has one.
+        match self.called("commit", what.join(" ")).await.and_then(|()| self.check(&member, "commit")) {
+            Ok(()) => {}
+            Err(error) => return error.code().map(answer).ok_or(error),
+        }
+        self.state().committed.extend(offsets.clone());
+        Ok(answer(ErrorCode::NONE))
+    }
+
+    async fn committed(&self, _: BrokerAddr, partitions: Vec<TopicPartition>) -> Result<Committed, Error> {
+        self.called("committed", String::new()).await?;
+        let state = self.state();
+        Ok(partitions.into_iter().map(|tp| (tp.clone(), Ok(state.committed.get(&tp).cloned()))).collect())
+    }
+
+    async fn log_offsets(
+        &self,
+        partitions: Vec<TopicPartition>,
+        end: LogEnd,
+    ) -> Result<BTreeMap<TopicPartition, Result<i64, Error>>, Error> {
+        self.called("log_offsets", format!("{end:?}")).await?;
+        let start = self.state().log_start;
+        Ok(partitions.into_iter().map(|tp| (tp, Ok(start))).collect())
+    }
+
+    async fn partition_counts(&self, _: Vec<Arc<str>>) -> Result<PartitionCounts, Error> {
+        self.called("partition_counts", String::new()).await.map(|()| self.partitions())
+    }
+}
+
+/// A fetcher that delivers what the test says, of what is assigned.
+pub(super) struct FakeFetcher(pub(super) Arc<Fake>);
+
+impl Fetching for FakeFetcher {
+    fn assign(&mut self, tp: &TopicPartition, offset: i64) {
+        self.0.state().reading.insert(tp.clone(), offset);
+    }
+
+    fn unassign(&mut self, tp: &TopicPartition) {
+        let mut state = self.0.state();
+        state.reading.remove(tp);
+        state.paused.retain(|other| other != tp);
+        state.deliveries.retain(|fetched| match fetched {
+            Fetched::Records(records) => records.topic_partition() != tp,
+            Fetched::Progress { topic_partition, .. } | Fetched::Failed { topic_partition, .. } => {
+                topic_partition != tp
+            }
+        });
+    }
+
+    fn pause(&mut self, tp: &TopicPartition) {
+        self.0.state().paused.push(tp.clone());
+    }
+
+    fn resume(&mut self, tp: &TopicPartition) {
+        self.0.state().paused.retain(|other| other != tp);
+    }
+
+    async fn next(&mut self) -> Fetched {
+        loop {
+            let next = {
+                let mut state = self.0.state();
+                state.deliveries.pop_front()
+            };
+            match next {
+                Some(fetched) => return fetched,
+                None => self.0.fetched.notified().await,
+            }
+        }
+    }
+}
