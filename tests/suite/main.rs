@@ -10,6 +10,7 @@ mod fixture;
 mod harness;
 mod hostile;
 mod producer;
+mod silent;
 mod support;
 
 fn main() -> ExitCode {
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
     cluster::tests(&mut suite);
     hostile::tests(&mut suite);
     producer::tests(&mut suite);
+    silent::tests(&mut suite);
     match harness::run(&arguments, suite) {
         Ok(code) => code,
         Err(reason) => {

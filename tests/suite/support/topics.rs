@@ -1,16 +1,5 @@
-use std::time::Duration;
-
 use libtest_mimic::Failed;
-use ottla_kafka_core::{
-    BrokerAddr, Client, ConnectionKind, ErrorCode, Target,
-    protocol::{
-        kafka_protocol::protocol::StrBytes,
-        messages::{
-            CreateTopicsRequest, TopicName,
-            create_topics_request::{CreatableTopic, CreatableTopicConfig},
-        },
-    },
-};
+use ottla_kafka_core::{BrokerAddr, Client, NewTopic, Topic};
 
 use crate::harness::Context;
 
@@ -40,32 +29,20 @@ impl Context {
         partitions: i32,
         settings: &[(&str, &str)],
     ) -> Result<(), Failed> {
-        let text = |text: &str| StrBytes::from_string(text.to_owned());
         let replicas = i16::try_from(self.fixture().offers().nodes.min(3))?;
-        let configs = settings
-            .iter()
-            .map(|(name, value)| CreatableTopicConfig::default().with_name(text(name)).with_value(Some(text(value))));
-        let topic = CreatableTopic::default()
-            .with_name(TopicName(text(name)))
-            .with_num_partitions(partitions)
-            .with_replication_factor(replicas)
-            .with_configs(configs.collect());
-        let limit = Duration::from_secs(20);
-        let request = CreateTopicsRequest::default().with_topics(vec![topic]).with_timeout_ms(20_000);
-        client.metadata().topics(&[]).await?;
-        let answer = client.call(Target::Controller, ConnectionKind::Slow, &request, limit).await?;
-        match answer.topics.first() {
-            Some(created) if created.error_code == 0 => self.await_topic(client, name).await,
-            Some(refused) => Err(format!("{name}: {}", ErrorCode(refused.error_code)).into()),
-            None => Err("CreateTopics answers nothing".into()),
+        let topic = NewTopic::new(name, partitions, replicas);
+        let topic = settings.iter().fold(topic, |topic, (name, value)| topic.config(*name, *value));
+        for (name, created) in client.admin().create_topics(&[topic]).await? {
+            created.map_err(|error| format!("{name}: {error}"))?;
         }
+        self.await_topic(client, name).await
     }
 
     /// Waits until the brokers know the leaders of a new topic.
     async fn await_topic(&self, client: &Client, name: &str) -> Result<(), Failed> {
         loop {
             let cluster = client.metadata().topics(&[name]).await?;
-            let led = |topic: &ottla_kafka_core::Topic| {
+            let led = |topic: &Topic| {
                 topic.error().is_none() && topic.partitions().iter().all(|partition| partition.leader.is_some())
             };
             if cluster.topic(name).is_some_and(led) {

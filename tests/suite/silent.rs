@@ -1,0 +1,177 @@
+//! Brokers that fall silent: every call ends within its limit, and says truthfully whether it may have had an effect.
+
+use std::{net::SocketAddr, time::Duration};
+
+use libtest_mimic::Failed;
+use ottla_kafka_core::{
+    Ack, BrokerAddr, Client, Error, ErrorKind, NewTopic, OffsetSpec, Producer, ProducerRecord, TopicPartition,
+};
+use ottla_tests::{
+    history::{History, Sending},
+    lane::Needs,
+    proxy::Proxy,
+    stub::Stub,
+};
+use tokio::time::{Instant, timeout};
+
+use crate::{
+    harness::{Context, Outcome, Suite},
+    support::{Rerouted, read_log},
+};
+
+/// Each of the limits that a call may take; a call with none of its own takes the longest.
+const LIMIT: Duration = Duration::from_secs(2);
+/// What a busy machine may add.
+const SLACK: Duration = Duration::from_secs(3);
+
+pub(crate) fn tests(suite: &mut Suite) {
+    let from_the_start = a_broker_silent_from_the_start_ends_every_call;
+    suite.test("silent::a_broker_silent_from_the_start_ends_every_call", Needs::ANY, from_the_start);
+    let midway = a_cluster_that_falls_silent_ends_every_call;
+    suite.test("silent::a_cluster_that_falls_silent_ends_every_call", Needs::ANY, midway);
+    let truth = what_the_producer_gives_up_as_not_applied_is_in_no_log;
+    suite.test("silent::what_the_producer_gives_up_as_not_applied_is_in_no_log", Needs::ANY, truth);
+}
+
+async fn a_broker_silent_from_the_start_ends_every_call(_: Context) -> Outcome {
+    let stub = Stub::silent().await?;
+    let client = limited([address(stub.address())]).build()?;
+    Box::pin(every_call_ends(&client, "orders")).await?;
+    within("Client::close", client.close()).await
+}
+
+async fn a_cluster_that_falls_silent_ends_every_call(cx: Context) -> Outcome {
+    let (proxies, client) = proxied(&cx).await?;
+    let topic = cx.topic(&client, "orders", 3).await?;
+    let producer = producer(&client)?;
+    // Metadata, connections and producer id are there before the silence.
+    producer.send(ProducerRecord::to(topic.as_str()).value("before")).await?;
+    proxies.iter().for_each(|proxy| proxy.silence(true));
+    Box::pin(every_call_ends(&client, &topic)).await?;
+    proxies.iter().for_each(|proxy| proxy.silence(false));
+    let fresh = self::producer(&client)?;
+    let sent = timeout(LIMIT + SLACK, fresh.send(ProducerRecord::to(topic.as_str()).value("after"))).await;
+    sent.map_err(|_| "nothing works after the silence")??;
+    Ok(())
+}
+
+/// Calls everything that a client, an admin and a producer have, at once; all must fail in time.
+async fn every_call_ends(client: &Client, topic: &str) -> Outcome {
+    let producer = producer(client)?;
+    let unknown = "no-such-topic";
+    let partition = [(TopicPartition::new(topic, 0), OffsetSpec::Latest)];
+    let new_topic = [NewTopic::new(unknown, 1, 1)];
+    let generation = client.metadata().cluster().generation();
+    let record = || ProducerRecord::to(topic).value("in the silence");
+    let calls = Box::pin(async {
+        let results = tokio::join!(
+            fails("Metadata::topics", async { client.metadata().topics(&[unknown]).await.map(drop) }),
+            fails("Metadata::refresh_after", async { client.metadata().refresh_after(generation).await.map(drop) }),
+            fails("Admin::create_topics", async { client.admin().create_topics(&new_topic).await.map(drop) }),
+            fails("Admin::partition_count", async { client.admin().partition_count(unknown).await.map(drop) }),
+            fails("Admin::list_offsets", async {
+                let listed = client.admin().list_offsets(&partition).await?;
+                listed.into_values().try_for_each(|listed| listed.map(drop))
+            }),
+            fails("Producer::send", async { producer.send(record()).await.map(drop) }),
+        );
+        let (a, b, c, d, e, f) = results;
+        a.and(b).and(c).and(d).and(e).and(f)
+    });
+    calls.await?;
+    // Some records wait while these two are called.
+    let waiting = [producer.enqueue(record()).await, producer.try_enqueue(record())];
+    within("Producer::flush", producer.flush()).await?;
+    within("Producer::close", producer.close()).await?;
+    for ack in waiting.into_iter().flatten() {
+        fails("Ack", async { ack.await.map(drop) }).await?;
+    }
+    Ok(())
+}
+
+async fn what_the_producer_gives_up_as_not_applied_is_in_no_log(cx: Context) -> Outcome {
+    let (proxies, client) = proxied(&cx).await?;
+    let topic = cx.topic(&client, "orders", 1).await?;
+    let history = History::new();
+    for round in 0..3 {
+        let producer = producer(&client)?;
+        let mut under_way = Vec::new();
+        for number in 0..60 {
+            if number == 30 {
+                // The second half meets the silence in the buffer or on its way.
+                conclude(&mut under_way).await;
+                proxies.iter().for_each(|proxy| proxy.silence(true));
+            }
+            let value = format!("{round}/{number}");
+            let sending = history.send(round, &value);
+            match producer.enqueue(ProducerRecord::to(topic.as_str()).partition(0).value(value)).await {
+                Ok(ack) => under_way.push((sending, ack)),
+                Err(error) => sending.gave_up(error.maybe_applied()),
+            }
+        }
+        within("Producer::close", producer.close()).await?;
+        conclude(&mut under_way).await;
+        // What was on its way arrives now, after the producer gave it up.
+        proxies.iter().for_each(|proxy| proxy.silence(false));
+    }
+    for record in read_log(&cx, &topic).await? {
+        history.logged(record.partition, record.offset, record.text());
+    }
+    let report = history.check_sends().clean()?;
+    assert_eq!(report.acked, 90, "{report}");
+    assert_eq!(report.unknown + report.failed, 90, "{report}");
+    Ok(())
+}
+
+async fn conclude(under_way: &mut Vec<(Sending, Ack)>) {
+    for (sending, ack) in under_way.drain(..) {
+        match ack.await {
+            Ok(written) => sending.acked(0, written.offset()),
+            Err(error) => sending.gave_up(error.maybe_applied()),
+        }
+    }
+}
+
+/// A client that reaches the brokers through a proxy each.
+async fn proxied(cx: &Context) -> Result<(Vec<Proxy>, Client), Failed> {
+    let brokers = cx.bootstrap()?;
+    let mut proxies = Vec::new();
+    for broker in &brokers {
+        proxies.push(Proxy::start(&broker.to_string()).await?);
+    }
+    let routes = brokers.iter().cloned().zip(proxies.iter().map(Proxy::address));
+    let connector = Rerouted::connector(routes);
+    let client = limited(brokers).connector(connector).build()?;
+    Ok((proxies, client))
+}
+
+fn limited(brokers: impl IntoIterator<Item = BrokerAddr>) -> ottla_kafka_core::ClientBuilder {
+    let timeouts = Client::builder().connect_timeout(LIMIT).request_timeout(LIMIT).default_api_timeout(LIMIT);
+    timeouts.bootstrap(brokers)
+}
+
+fn producer(client: &Client) -> Result<Producer, Error> {
+    Producer::builder(client).max_block(LIMIT).delivery_timeout(LIMIT).build()
+}
+
+fn address(address: SocketAddr) -> BrokerAddr {
+    BrokerAddr::new(address.ip().to_string(), address.port())
+}
+
+/// The call ends in time, and badly: by a timeout, or a connection that the silence cost.
+async fn fails(what: &str, call: impl Future<Output = Result<(), Error>>) -> Outcome {
+    let begun = Instant::now();
+    let result = timeout(LIMIT + SLACK, call).await.map_err(|_| format!("{what} hangs"))?;
+    let Err(error) = result else { return Err(format!("{what} succeeds in the silence").into()) };
+    let expected = matches!(
+        error.kind(),
+        ErrorKind::Timeout { .. } | ErrorKind::Disconnected { .. } | ErrorKind::Connect { .. } | ErrorKind::Closed
+    );
+    assert!(expected, "{what} ends after {:?} with {error}", begun.elapsed());
+    Ok(())
+}
+
+/// The call ends in time.
+async fn within(what: &str, call: impl Future<Output = ()>) -> Outcome {
+    timeout(LIMIT + SLACK, call).await.map_err(|_| format!("{what} hangs").into())
+}
