@@ -139,6 +139,11 @@ impl Accumulator {
         expired
     }
 
+    /// Takes every batch that waits.
+    pub(super) fn take_all(&mut self) -> Vec<Batch> {
+        std::mem::take(&mut self.queues).into_values().flatten().collect()
+    }
+
     /// The earliest deadline of a batch that waits.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         self.queues.values().filter_map(|queue| queue.front()).map(|batch| batch.deadline).min()

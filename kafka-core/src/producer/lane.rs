@@ -59,10 +59,18 @@ impl Lane {
         error: Option<Error>,
         not_before: impl FnOnce(u32) -> Instant,
     ) -> Option<Concluded> {
+        // A client that is closed, or shares no version with the broker, will not do better later.
+        let hopeless = matches!(outcome, Outcome::Unanswered { .. })
+            && error.as_ref().is_some_and(|error| {
+                matches!(
+                    error.kind(),
+                    ErrorKind::Closed | ErrorKind::Invalid { .. } | ErrorKind::UnsupportedVersion { .. }
+                )
+            });
         let at = self.sent.iter().position(|batch| batch.stamp() == Some(stamp))?;
         let mut batch = self.sent.remove(at);
         let mut verdict = self.sequence.decide(stamp, outcome);
-        if batch.deadline <= Instant::now() {
+        if hopeless || batch.deadline <= Instant::now() {
             verdict = match verdict {
                 Verdict::Retry => self.sequence.give_up(stamp),
                 Verdict::Restamp => Verdict::Failed { maybe_applied: false },
@@ -92,12 +100,20 @@ impl Lane {
         }
     }
 
-    /// Gives up what is past its deadline and not on the wire. What is on the wire is unknown from now on, and stays
-    /// until its answer is in.
+    /// The batches on the wire whose time is up: their fate is unknown from now on. They stay until their answer is
+    /// in, because nothing may overtake them.
+    pub(super) fn expire_sent(&mut self, now: Instant) -> Vec<u64> {
+        let expired = self.sent.iter().filter(|batch| batch.deadline <= now);
+        expired
+            .map(|batch| {
+                batch.promise.complete(Err(timed_out(batch).with_maybe_applied(true)));
+                batch.id
+            })
+            .collect()
+    }
+
+    /// Gives up what is past its deadline and not on the wire.
     pub(super) fn expire(&mut self, now: Instant) -> Vec<Concluded> {
-        for batch in self.sent.iter().filter(|batch| batch.deadline <= now) {
-            batch.promise.complete(Err(timed_out(batch).with_maybe_applied(true)));
-        }
         let mut expired = Vec::new();
         while self.again.first().is_some_and(|batch| batch.deadline <= now) {
             let batch = self.again.remove(0);

@@ -10,7 +10,9 @@ use crate::{
     client::RETRY,
     error::{Error, ErrorKind, Recovery},
     producer::{
+        accumulator::Accumulator,
         ack::Written,
+        lane::Concluded,
         sequence::{Identity, Outcome},
     },
     protocol::{ErrorCode, ProduceAnswer, ProducedPartition},
@@ -44,10 +46,15 @@ impl Sender {
                 self.identity = Some(identity);
                 self.identity_failures = 0;
             }
-            Err(error) => {
-                // Batches wait for their own deadline, so every error is worth another attempt until then.
+            Err(error) if error.is_retriable() => {
                 self.identity_failures = self.identity_failures.saturating_add(1);
                 tracing::info!(%error, failures = self.identity_failures, "no producer id yet");
+            }
+            Err(error) => {
+                let waiting = self.shared.accumulator(Accumulator::take_all);
+                for batch in waiting {
+                    self.conclude(Concluded { batch, result: Err(error.clone()) });
+                }
             }
         }
     }

@@ -118,6 +118,8 @@ impl Sender {
             .map(|batch| Concluded { result: Err(timed_out(&batch)), batch })
             .collect();
         expired.extend(self.lanes.values_mut().flat_map(|lane| lane.expire(now)));
+        let unknown: Vec<u64> = self.lanes.values_mut().flat_map(|lane| lane.expire_sent(now)).collect();
+        self.shared.accumulator(|accumulator| unknown.into_iter().for_each(|id| accumulator.done(id)));
         expired.into_iter().for_each(|concluded| self.conclude(concluded));
     }
 
