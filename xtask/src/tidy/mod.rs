@@ -1,6 +1,7 @@
 //! `cargo xtask tidy`: the rules of ARCHITECTURE.md and STYLE.md that text can show.
 
 mod acceptance;
+mod async_docs;
 mod biased;
 mod crate_arrows;
 mod files;
@@ -31,6 +32,7 @@ pub(crate) fn run(root: &Path, figures: Figures) -> Outcome<Vec<String>> {
     problems.extend(biased::check(&files.sources));
     problems.extend(length::check(&files.sources, length::RATCHET));
     problems.extend(forbidden::check(&files));
+    problems.extend(async_docs::check(&files));
     let evidence = shown_by::Evidence::of(&files);
     problems.extend(seeds::check(&files, &evidence));
     problems.extend(acceptance::check(&files, &evidence, figures));
