@@ -18,9 +18,11 @@ fn check_file(path: &str, text: &str) -> Vec<String> {
         let Some(name) = line.strip_prefix("pub async fn ").and_then(|rest| rest.split(['(', '<']).next()) else {
             continue;
         };
-        let documentation = || lines[..at].iter().rev().take_while(|line| line.starts_with("///") || line.starts_with('#'));
+        let documentation =
+            || lines[..at].iter().rev().take_while(|line| line.starts_with("///") || line.starts_with('#'));
         let has = |section: &str| documentation().any(|line| line.trim_end() == format!("/// # {section}"));
-        let signature: String = lines[at..].iter().take_while(|line| !line.starts_with('}')).take(12).copied().collect();
+        let signature: String =
+            lines[at..].iter().take_while(|line| !line.starts_with('}')).take(12).copied().collect();
         let fails = signature.split('{').next().is_some_and(|signature| signature.contains("Result<"));
         let mut say = |section: &str| problems.push(format!("{path}:{}: {name} has no section `{section}`", at + 1));
         if fails && !has("Errors") {
@@ -35,7 +37,7 @@ fn check_file(path: &str, text: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::files::files, *};
+    use super::super::files::files;
 
     fn check(path: &str, text: &str) -> usize {
         super::check(&files([(path, text)])).len()
@@ -43,8 +45,14 @@ mod tests {
 
     #[test]
     fn a_missing_section_is_found() {
-        assert_eq!(check("delivery/src/a.rs", "    /// Runs.\n    pub async fn run(\n        self,\n    ) -> Result<(), E> {"), 2);
-        assert_eq!(check("delivery/src/a.rs", "/// Waits.\n/// # Errors\n/// Late.\npub async fn wait() -> Result<(), E> {"), 1);
+        assert_eq!(
+            check("delivery/src/a.rs", "    /// Runs.\n    pub async fn run(\n        self,\n    ) -> Result<(), E> {"),
+            2
+        );
+        assert_eq!(
+            check("delivery/src/a.rs", "/// Waits.\n/// # Errors\n/// Late.\npub async fn wait() -> Result<(), E> {"),
+            1
+        );
         assert_eq!(check("delivery/src/a.rs", "/// Ends.\n#[must_use]\npub async fn end() {"), 1);
     }
 

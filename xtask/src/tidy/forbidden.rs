@@ -8,7 +8,7 @@ const MACHINE_PATHS: &[&str] =
     &[concat!("/", "work/"), concat!("/", "tmp/wt"), concat!("/", "root/"), concat!("/", "Users/")];
 const UNFINISHED: &[&str] = &["todo!", "unimplemented!"];
 const PRINTS: &[&str] = &["println!", "eprintln!", "print!", "eprint!", "dbg!"];
-/// Programs may print; the suites report as test runners do.
+/// Programs may print, examples too; the suites report as test runners do.
 const PROGRAMS: &[&str] = &["services/", "tests/", "xtask/"];
 
 /// Every such place.
@@ -16,9 +16,13 @@ pub(crate) fn check(files: &Files) -> Vec<String> {
     let paths = files.texts.iter().flat_map(|(path, text)| machine_paths(path, text));
     let unfinished =
         files.sources.iter().flat_map(|source| macros(source, &source.code, UNFINISHED, "is unfinished code"));
-    let libraries = files.sources.iter().filter(|s| !PROGRAMS.iter().any(|program| s.path.starts_with(program)));
+    let libraries = files.sources.iter().filter(|s| !is_program(&s.path));
     let prints = libraries.flat_map(|source| macros(source, &source.product, PRINTS, "in a library: use tracing"));
     paths.chain(unfinished).chain(prints).collect()
+}
+
+fn is_program(path: &str) -> bool {
+    path.contains("/examples/") || PROGRAMS.iter().any(|program| path.starts_with(program))
 }
 
 fn machine_paths(path: &str, text: &str) -> Vec<String> {
@@ -62,6 +66,7 @@ mod tests {
     #[test]
     fn a_library_that_prints_is_found() {
         assert_eq!(check("delivery/src/a.rs", "fn f() { eprintln!(\"x\") }").len(), 1);
+        assert_eq!(check("delivery/examples/a.rs", "fn f() { println!(\"x\") }").len(), 0);
         assert_eq!(check("services/src/a.rs", "fn f() { println!(\"x\") }").len(), 0);
         assert_eq!(check("delivery/src/a.rs", "#[cfg(test)]\nmod tests { fn f() { println!() } }").len(), 0);
     }
