@@ -29,11 +29,28 @@ pub const MAX_MESSAGE: usize = 16 * 1024 * 1024;
 /// The largest value of a one-byte varint: as a count it costs next to nothing, and so it needs no check.
 const SMALL: u64 = 0x7f;
 
-/// Decodes a whole body: an answer or, in a broker, a request. `flexible` says whether this version has tagged fields.
+/// Decodes a whole body. `flexible` says whether this version has tagged fields.
 ///
 /// # Errors
 /// If `body` is not exactly one message, or longer than [`MAX_MESSAGE`].
 pub fn decode<T: Decodable>(body: Bytes, version: i16, flexible: bool) -> Result<T, CodecError> {
+    match decode_first(body, version, flexible)? {
+        (message, 0) => Ok(message),
+        (_, bytes) => Err(CodecError::LeftOver(bytes)),
+    }
+}
+
+/// Decodes a request as Kafka's brokers do, which ignore what follows it: librdkafka 2 asks for the metadata of all
+/// topics with three bytes too many.
+///
+/// # Errors
+/// If `body` does not begin with a message, or is longer than [`MAX_MESSAGE`].
+pub fn decode_request<T: Decodable>(body: Bytes, version: i16, flexible: bool) -> Result<T, CodecError> {
+    decode_first(body, version, flexible).map(|(message, _)| message)
+}
+
+/// The message at the beginning of `body`, and how many bytes follow it.
+fn decode_first<T: Decodable>(body: Bytes, version: i16, flexible: bool) -> Result<(T, usize), CodecError> {
     if body.len() > MAX_MESSAGE {
         return Err(CodecError::TooLong { size: body.len(), limit: MAX_MESSAGE });
     }
@@ -42,10 +59,7 @@ pub fn decode<T: Decodable>(body: Bytes, version: i16, flexible: bool) -> Result
     }
     let mut guarded = Guarded::new(body, Pass::Real);
     let message = T::decode(&mut guarded, version).map_err(refused)?;
-    match guarded.remaining() {
-        0 => Ok(message),
-        bytes => Err(CodecError::LeftOver(bytes)),
-    }
+    Ok((message, guarded.remaining()))
 }
 
 fn refused(error: impl ToString) -> CodecError {
