@@ -68,7 +68,7 @@ impl Frame {
         let header = RequestHeader::decode(&mut self.bytes, header_version).map_err(|e| malformed(e.to_string()))?;
         // Only requests with tagged fields have the header with tagged fields.
         let flexible = header_version >= 2;
-        let body = guard::decode(self.bytes, version, flexible).map_err(|e| malformed(e.to_string()))?;
+        let body = guard::decode_request(self.bytes, version, flexible).map_err(|e| malformed(e.to_string()))?;
         Ok((header.client_id, body))
     }
 }

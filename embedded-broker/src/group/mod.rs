@@ -9,6 +9,8 @@ mod member;
 mod offsets;
 mod rebalance;
 mod sync;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::BTreeMap, time::Duration};
 

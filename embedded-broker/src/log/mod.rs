@@ -3,6 +3,8 @@
 mod batch;
 mod partition;
 mod producers;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use partition::{Appended, Limits, PartitionLog};
 

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
+use ottla_kafka_core::record;
 
 use super::{
     Refusal,
@@ -132,10 +133,19 @@ impl PartitionLog {
         self.first_at_or_after(newest)
     }
 
-    /// The (timestamp, offset) of each record of a batch. For now a batch counts as one record at its first offset
-    /// with its greatest timestamp, so nothing is skipped.
+    /// The (timestamp, offset) of each readable record of a batch. A compressed batch is not looked into: it counts
+    /// as one record at its first offset with its greatest timestamp, so that nothing is skipped.
     fn timestamps(&self, batch: &Stored) -> Vec<(i64, i64)> {
-        vec![(batch.max_timestamp, batch.base_offset.max(self.start))]
+        let mut found = Vec::new();
+        for parsed in record::batches(batch.bytes.clone()).map_while(Result::ok) {
+            let records = parsed.records().map_while(Result::ok);
+            found.extend(records.map(|record| (record.timestamp(), record.offset())));
+        }
+        if found.is_empty() {
+            found.push((batch.max_timestamp, batch.base_offset.max(self.start)));
+        }
+        found.retain(|(_, offset)| *offset >= self.start);
+        found
     }
 
     /// Forgets all records before `offset`, or all there are for -1. Returns the new start.
