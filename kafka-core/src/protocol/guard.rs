@@ -217,17 +217,17 @@ mod tests {
 
     #[test]
     fn an_honest_message_of_an_old_version_passes_whatever_its_numbers_are() {
-        // Byte fields longer than half of what is left, with a field behind them.
-        let member = |id| {
+        // The first member's bytes are more than half of what is left, and a member stands behind them.
+        let member = |id, bytes| {
             JoinGroupResponseMember::default()
                 .with_member_id(StrBytes::from_static_str(id))
-                .with_metadata(Bytes::from(vec![7; 5000]))
+                .with_metadata(Bytes::from(vec![7; bytes]))
         };
         let answer = JoinGroupResponse::default()
             .with_throttle_time_ms(i32::MAX)
             .with_generation_id(i32::MAX)
             .with_protocol_name(Some(StrBytes::from_static_str("range")))
-            .with_members(vec![member("a"), member("b")]);
+            .with_members(vec![member("a", 5000), member("b", 10)]);
         let decoded = decode::<JoinGroupResponse>(encoded(&answer, 5).freeze(), 5, false);
         assert_eq!(decoded, Ok(answer));
     }
