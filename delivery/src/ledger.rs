@@ -148,7 +148,7 @@ mod tests {
         ] {
             ledger.settle(&settled);
         }
-        ledger.release(&pending(5).released());
+        ledger.release(&Released::new(5));
         let counts = [ledger.handled(), ledger.filtered(), ledger.deduplicated(), ledger.dead_lettered()];
         assert_eq!((counts, ledger.parked(), ledger.released(), ledger.settled()), ([1; 4], 1, 1, 5));
         assert_eq!(ledger.check(1), Ok(()));

@@ -45,13 +45,11 @@ impl OffsetTracker {
         known
     }
 
-    /// Takes a record back. The position falls to it, so that nothing at or after it can be committed.
-    pub(crate) fn release(&mut self, released: &Released) -> bool {
-        let known = self.unsettled.remove(&released.offset());
-        if known {
-            self.position = self.position.min(released.offset());
-        }
-        known
+    /// Takes back all that is not settled. The position falls to the first of it, so that nothing at or after it can
+    /// be committed.
+    pub(crate) fn release(&mut self) -> Vec<Released> {
+        self.position = self.commit_offset();
+        std::mem::take(&mut self.unsettled).into_iter().map(Released::new).collect()
     }
 
     /// The lowest offset that is not settled, otherwise the position: everything before it is settled.
@@ -66,18 +64,17 @@ impl OffsetTracker {
         self.committed.is_none_or(|committed| committed < offset).then_some(offset)
     }
 
-    /// Notes that the group holds `offset`.
-    pub(crate) fn committed(&mut self, offset: i64) {
-        self.committed = Some(offset);
+    /// Notes that a commit of everything settled until now is on its way.
+    pub(crate) fn committing(&mut self) {
         self.settled_since_commit = 0;
     }
 
-    /// The group's committed offset, as far as this tracker wrote or was told it.
-    pub(crate) fn last_committed(&self) -> Option<i64> {
-        self.committed
+    /// Notes that the group holds `offset`.
+    pub(crate) fn committed(&mut self, offset: i64) {
+        self.committed = Some(offset);
     }
 
-    /// Settlements since the last commit.
+    /// Settlements since the last commit was started.
     pub(crate) fn settled_since_commit(&self) -> usize {
         self.settled_since_commit
     }
@@ -151,7 +148,8 @@ mod tests {
             tracker.deliver(offset);
         }
         assert!(tracker.settle(&pending(0).handled()) && tracker.settle(&pending(3).handled()));
-        assert!(tracker.release(&pending(2).released()) && tracker.release(&pending(1).released()));
+        let released: Vec<_> = tracker.release().iter().map(Released::offset).collect();
+        assert_eq!(released, [1, 2]);
         assert_eq!((tracker.commit_offset(), tracker.in_flight()), (1, 0));
     }
 

@@ -69,6 +69,15 @@ impl RetrySchedule {
         wait.min(self.max)
     }
 
+    /// The wait after the failed attempt number `attempt`; `random` decides the jitter.
+    pub(crate) fn wait_after(&self, attempt: u32, random: u64) -> Duration {
+        self.with_jitter(self.interval(attempt), random)
+    }
+
+    fn with_jitter(&self, wait: Duration, random: u64) -> Duration {
+        wait.mul_f64(1.0 + self.jitter * share(random))
+    }
+
     fn problems(&self, name: &str, problems: &mut Vec<String>) {
         let mut refuse = |wrong: bool, text: String| problems.extend(wrong.then_some(text));
         let attempts = self.attempts;
@@ -155,7 +164,7 @@ impl RetryPolicy {
             return RetryDecision::GiveUp;
         }
         let wait = schedule.interval(attempt).max(after.unwrap_or_default()).min(schedule.max);
-        RetryDecision::Retry(wait.mul_f64(1.0 + schedule.jitter * share(random)))
+        RetryDecision::Retry(schedule.with_jitter(wait, random))
     }
 
     /// Everything that is wrong with it; `name` says whose policy it is.

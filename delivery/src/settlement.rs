@@ -34,9 +34,9 @@
 //! ```
 //! A released record has no settlement:
 //! ```compile_fail,E0308
-//! use ottla_delivery::{Pending, Settled};
-//! fn release(pending: Pending) -> Settled {
-//!     pending.released()
+//! use ottla_delivery::{Released, Settled};
+//! fn commit(released: Released) -> Settled {
+//!     released
 //! }
 //! ```
 
@@ -114,11 +114,6 @@ impl Pending {
         self.settled(Settlement::Parked(copy))
     }
 
-    /// It goes back unsettled: its offset is not committed, and whoever owns the partition next is given it again.
-    pub fn released(self) -> Released {
-        Released { offset: self.offset }
-    }
-
     fn settled(self, settlement: Settlement) -> Settled {
         Settled { topic_partition: self.topic_partition, offset: self.offset, settlement }
     }
@@ -150,7 +145,8 @@ impl Settled {
     }
 }
 
-/// A record that went back unsettled.
+/// A record that went back unsettled: its offset is not committed, and whoever owns the partition next is given it
+/// again.
 #[derive(Debug)]
 #[must_use = "the ledger counts what went back"]
 pub struct Released {
@@ -158,6 +154,10 @@ pub struct Released {
 }
 
 impl Released {
+    pub(crate) fn new(offset: i64) -> Self {
+        Self { offset }
+    }
+
     /// The record's offset.
     pub fn offset(&self) -> i64 {
         self.offset

@@ -1,0 +1,114 @@
+//! The worker: poll → decode → handle → settle → commit.
+//!
+//! One loop owns all state; each partition has a lane, a task that takes its records in order. Lanes send proofs of
+//! what became of their records, and the loop commits the lowest offset without one.
+
+mod attempt;
+mod builder;
+mod commit;
+mod engine;
+mod handover;
+mod health;
+mod lane;
+mod observer;
+mod partition;
+mod ports;
+mod progress;
+mod report;
+mod route;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+pub use builder::WorkerBuilder;
+pub use health::{HealthHandle, StallReason, StalledPartition, WorkerHealth};
+pub use observer::WorkerObserver;
+pub use report::{WorkerError, WorkerReport};
+pub use route::Route;
+pub use settings::ConfigError;
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use ottla_kafka_core::Env;
+use tokio::sync::{mpsc, watch};
+
+use self::{
+    attempt::Attempts,
+    engine::Engine,
+    lane::LaneParts,
+    ports::{Group, Sink, Source},
+    settings::Settings,
+};
+use crate::store::Store;
+
+/// Room for messages of lanes; a full one makes them wait.
+const MESSAGES: usize = 1_024;
+
+/// A consumer of topics with delivery guarantees, ready to run.
+///
+/// Of every record that was fetched it commits the offset only once the record is handled, filtered, or in the dead
+/// letter topic with the broker's ack. Whatever ends it, what was not settled is given to the next owner.
+pub struct Worker {
+    source: Box<dyn Source>,
+    group: Box<dyn Group>,
+    sink: Arc<dyn Sink>,
+    env: Env,
+    routes: BTreeMap<Arc<str>, Route>,
+    store: Option<Arc<dyn Store>>,
+    observer: Arc<dyn WorkerObserver>,
+    settings: Settings,
+    health: watch::Sender<WorkerHealth>,
+}
+
+impl Worker {
+    /// The worker's health, now and while it runs.
+    pub fn health(&self) -> HealthHandle {
+        HealthHandle(self.health.subscribe())
+    }
+
+    /// Runs until `shutdown` completes: then it fetches no more, lets what was fetched be handled within
+    /// `shutdown.grace`, commits, and leaves the group. The producer stays open; its owner closes it.
+    ///
+    /// # Errors
+    /// [`WorkerError`] if a handler ends the worker, or the consumer fails for good. What was settled is committed all
+    /// the same.
+    ///
+    /// # Cancel safety
+    /// Dropping the future ends all handlers at once and commits nothing more; what was not committed comes again.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<WorkerReport, WorkerError> {
+        let (sender, messages) = mpsc::channel(MESSAGES);
+        let attempts = Attempts { sink: self.sink, store: self.store, timeout: self.settings.handler_timeout };
+        let lanes = LaneParts {
+            attempts,
+            env: self.env.clone(),
+            observer: Arc::clone(&self.observer),
+            group_id: self.group.facts().group_id.into(),
+            events: sender,
+        };
+        let engine = Engine {
+            source: self.source,
+            group: self.group,
+            lanes,
+            messages,
+            routes: self.routes,
+            settings: self.settings,
+            observer: self.observer,
+            env: self.env,
+            health: self.health,
+            partitions: BTreeMap::new(),
+            next_lane: 0,
+            commit: None,
+            commit_due: false,
+            awaiting_commit: Vec::new(),
+            fatal: None,
+            report: WorkerReport::default(),
+        };
+        engine.run(shutdown).await
+    }
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker").field("routes", &self.routes).field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
