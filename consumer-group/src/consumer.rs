@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ottla_kafka_core::{Client, Error, FetchConfig, Fetcher, Task};
+use ottla_kafka_core::{Client, Env, Error, FetchConfig, Fetcher, Task};
 use tokio::sync::mpsc;
 
 use crate::{
@@ -25,6 +25,8 @@ pub struct Consumer {
     handle: ConsumerHandle,
     shared: Arc<Shared>,
     owner: Task,
+    config: Arc<GroupConfig>,
+    env: Env,
 }
 
 impl Consumer {
@@ -52,6 +54,31 @@ impl Consumer {
     /// Commits, pauses and asks, while `recv` waits elsewhere.
     pub fn handle(&self) -> ConsumerHandle {
         self.handle.clone()
+    }
+
+    /// The group's name. Kafka: `group.id`.
+    pub fn group_id(&self) -> &str {
+        &self.config.group_id
+    }
+
+    /// The topics it subscribes to.
+    pub fn topics(&self) -> &[Arc<str>] {
+        &self.config.topics
+    }
+
+    /// How long it may go without a `recv` or a commit; the group's rebalance timeout. Kafka: `max.poll.interval.ms`.
+    pub fn max_poll_interval(&self) -> Duration {
+        self.config.max_poll_interval
+    }
+
+    /// How long a rebalance waits for a [`RevokeGuard`](crate::RevokeGuard).
+    pub fn revoke_drain(&self) -> Duration {
+        self.config.revoke_drain
+    }
+
+    /// The environment of its client.
+    pub fn env(&self) -> &Env {
+        &self.env
     }
 
     /// Finishes the commits that were asked for and leaves the group, unless it is a static member; within 20 s.
@@ -157,6 +184,7 @@ impl ConsumerBuilder {
         let owner = Owner::new(Arc::clone(&config), requests, fetcher, Arc::clone(&shared), received);
         let owner = self.client.env().spawn("consumer-group", owner.run());
         let handle = ConsumerHandle::new(Arc::clone(&shared), commands, config.commit_timeout);
-        Ok(Consumer { handle, shared, owner })
+        let env = self.client.env().clone();
+        Ok(Consumer { handle, shared, owner, config, env })
     }
 }
