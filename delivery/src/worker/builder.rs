@@ -38,6 +38,12 @@ impl WorkerBuilder {
         }
     }
 
+    /// The topics that have routes.
+    #[cfg(test)]
+    pub(crate) fn topics(&self) -> Vec<Arc<str>> {
+        self.routes.keys().cloned().collect()
+    }
+
     /// What happens to records of `topic`. A second route for a topic replaces the first.
     pub fn route(mut self, topic: impl Into<Arc<str>>, route: Route) -> Self {
         self.routes.insert(topic.into(), route);

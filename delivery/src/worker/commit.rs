@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use super::{
     engine::{Engine, timed_out},
     health::StallReason,
+    partition::Hold,
     ports::{CommitAnswer, Group},
 };
 
@@ -99,7 +100,7 @@ impl Engine {
         }
         for (topic_partition, violation) in violations {
             tracing::error!(%topic_partition, %violation, "the ledger does not add up: nothing more is committed");
-            self.stall(&topic_partition, StallReason::Ledger { violation }, true);
+            self.stall(&topic_partition, StallReason::Ledger { violation }, Hold::Broken);
         }
         points
     }

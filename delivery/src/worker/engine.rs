@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, pin::pin, sync::Arc, time::Duration};
 
-use ottla_kafka_core::{Env, Error, ErrorKind, Recovery, TopicPartition};
+use ottla_kafka_core::{Env, Error, ErrorCode, ErrorKind, TopicPartition};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::{Instant, MissedTickBehavior},
@@ -83,7 +83,7 @@ impl Engine {
                 }
                 _ = ticks.tick() => {
                     self.commit_due = true;
-                    self.find_dead_lanes();
+                    self.look_around();
                 }
                 event = async {
                     tokio::time::sleep_until(ask_after).await;
@@ -93,7 +93,7 @@ impl Engine {
                         self.trouble(None);
                         self.on_source(event).await;
                     }
-                    Err(error) if error.recovery() == Recovery::Fatal => return End::Consumer(error),
+                    Err(error) if is_the_end(&error) => return End::Consumer(error),
                     Err(error) => {
                         tracing::warn!(%error, "the consumer failed and is asked again");
                         self.trouble(Some(error));
@@ -111,17 +111,15 @@ impl Engine {
     async fn on_source(&mut self, event: SourceEvent) {
         match event {
             SourceEvent::Records(records) => self.on_records(records),
-            SourceEvent::Position { topic_partition, offset } => {
-                if let Some(partition) = self.partitions.get_mut(&topic_partition) {
-                    partition.advance(offset);
-                    self.observe_lag(&topic_partition);
-                }
-            }
+            SourceEvent::Position { topic_partition, offset } => self.on_position(&topic_partition, offset),
             SourceEvent::Assigned(assigned) => self.on_assigned(assigned).await,
             SourceEvent::Revoking(revocation) => self.on_revoking(revocation).await,
-            SourceEvent::Lost(lost) => self.on_lost(&lost).await,
+            SourceEvent::Lost(lost) => {
+                self.health.send_modify(|health| health.joined = false);
+                self.on_lost(&lost).await;
+            }
             SourceEvent::Failed { topic_partition, error } => {
-                self.stall(&topic_partition, StallReason::Consumer { error }, true);
+                self.stall(&topic_partition, StallReason::Consumer { error }, Hold::Unread);
             }
         }
     }
@@ -140,11 +138,21 @@ impl Engine {
             let partition = AssignedState::new(&assigned, lane, self.settings.max_in_flight);
             self.partitions.insert(topic_partition.clone(), partition);
             if unrouted {
-                self.stall(&topic_partition, StallReason::NoRoute, true);
+                self.stall(&topic_partition, StallReason::NoRoute, Hold::Broken);
             }
         }
         self.health.send_modify(|health| health.joined = true);
         self.publish_health();
+    }
+
+    fn on_position(&mut self, topic_partition: &TopicPartition, offset: i64) {
+        let Some(partition) = self.partitions.get_mut(topic_partition) else { return };
+        let was_stalled = partition.stalled().is_some();
+        partition.advance(offset);
+        if was_stalled && partition.stalled().is_none() {
+            self.resumed(topic_partition);
+        }
+        self.observe_lag(topic_partition);
     }
 
     fn on_records(&mut self, records: SourceRecords) {
@@ -153,14 +161,19 @@ impl Engine {
             // Fetched before a revoke: its next owner is given them.
             return;
         };
+        let was_stalled = partition.stalled().is_some();
         let deliveries = partition.deliver(records);
+        let moves_again = was_stalled && partition.stalled().is_none();
         let count = deliveries.len() as u64;
         let mut given = true;
         if let Some(lane) = &partition.lane {
             given = deliveries.into_iter().all(|delivery| lane.give(delivery));
         }
+        if moves_again {
+            self.resumed(&topic_partition);
+        }
         if !given {
-            self.stall(&topic_partition, StallReason::TaskEnded, true);
+            self.stall(&topic_partition, StallReason::TaskEnded, Hold::Broken);
         }
         self.observer.delivered(&topic_partition, count);
         self.observe_lag(&topic_partition);
@@ -192,9 +205,9 @@ impl Engine {
                     self.resumed(&topic_partition);
                 }
             }
-            LaneEvent::Stalled(reason) => self.stall(&topic_partition, reason, false),
+            LaneEvent::Stalled(reason) => self.stall(&topic_partition, reason, Hold::Stalled),
             LaneEvent::Fatal { offset, error } => {
-                self.stall(&topic_partition, StallReason::Fatal { error: error.clone() }, true);
+                self.stall(&topic_partition, StallReason::Fatal { error: error.clone() }, Hold::Broken);
                 self.fatal.get_or_insert((topic_partition.clone(), offset, error));
             }
             LaneEvent::Ended => {
@@ -206,26 +219,35 @@ impl Engine {
         self.apply_pause(&topic_partition);
     }
 
-    /// A lane that ended without a word has panicked: a fault of this crate, which must not look like an idle partition.
-    fn find_dead_lanes(&mut self) {
+    /// What nobody tells. A lane that ended without a word has panicked: a fault of this crate, which must not look
+    /// like an idle partition. And a consumer that has recovered may have nothing to say for long.
+    fn look_around(&mut self) {
+        if self.group.is_stable() {
+            self.trouble(None);
+        }
         let dead = |state: &AssignedState| {
             state.stalled().is_none() && state.lane.as_ref().is_some_and(|lane| !lane.ended && lane.task.is_finished())
         };
         let dead: Vec<_> = self.partitions.iter().filter(|(_, state)| dead(state)).map(|(tp, _)| tp.clone()).collect();
         for topic_partition in dead {
-            self.stall(&topic_partition, StallReason::TaskEnded, true);
+            self.stall(&topic_partition, StallReason::TaskEnded, Hold::Broken);
         }
     }
 
-    /// Makes a partition's standstill visible, and holds it: for good, or until something is settled in it.
-    pub(super) fn stall(&mut self, topic_partition: &TopicPartition, reason: StallReason, for_good: bool) {
+    /// Makes a partition's standstill visible, and holds it in this way.
+    pub(super) fn stall(
+        &mut self,
+        topic_partition: &TopicPartition,
+        reason: StallReason,
+        hold: impl FnOnce(StalledPartition) -> Hold,
+    ) {
         let Some(partition) = self.partitions.get_mut(topic_partition) else { return };
         // The standstill began when it first stood still, whatever the reason is by now.
         let since_ms = partition.stalled().map_or_else(|| self.env.now_ms(), StalledPartition::since_ms);
         tracing::warn!(%topic_partition, %reason, "the partition stands still");
         self.observer.stalled(topic_partition, &reason);
         let stalled = StalledPartition { topic_partition: topic_partition.clone(), reason, since_ms };
-        partition.hold(if for_good { Hold::Broken(stalled) } else { Hold::Stalled(stalled) });
+        partition.hold(hold(stalled));
         self.apply_pause(topic_partition);
         self.publish_health();
     }
@@ -265,6 +287,11 @@ impl Engine {
             health.stalled = self.partitions.values().filter_map(AssignedState::stalled).cloned().collect();
         });
     }
+}
+
+/// Whether the consumer says so again for ever.
+fn is_the_end(error: &Error) -> bool {
+    *error.kind() == ErrorKind::Closed || error.code() == Some(ErrorCode::FENCED_INSTANCE_ID)
 }
 
 /// The error of a call that took too long.

@@ -9,6 +9,7 @@ mod commit;
 mod engine;
 mod handover;
 mod health;
+mod kafka;
 mod lane;
 mod observer;
 mod partition;
@@ -29,7 +30,8 @@ pub use settings::ConfigError;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use ottla_kafka_core::Env;
+use ottla_consumer_group::Consumer;
+use ottla_kafka_core::{Env, Producer};
 use tokio::sync::{mpsc, watch};
 
 use self::{
@@ -61,6 +63,16 @@ pub struct Worker {
 }
 
 impl Worker {
+    /// Builds a worker on a consumer and on the producer of dead letters and of what handlers publish. Give each topic
+    /// that the consumer subscribes to a [`route`](WorkerBuilder::route).
+    ///
+    /// A dead letter is up to 64 KiB larger than its record: the producer's `max.request.size` should be that much
+    /// larger than the topics' `max.message.bytes`.
+    pub fn builder(consumer: Consumer, producer: Producer) -> WorkerBuilder {
+        let env = consumer.env().clone();
+        WorkerBuilder::over(Box::new(consumer), Arc::new(producer), env)
+    }
+
     /// The worker's health, now and while it runs.
     pub fn health(&self) -> HealthHandle {
         HealthHandle(self.health.subscribe())
@@ -82,7 +94,7 @@ impl Worker {
             attempts,
             env: self.env.clone(),
             observer: Arc::clone(&self.observer),
-            group_id: self.group.facts().group_id.into(),
+            group_id: self.group.facts().group_id,
             events: sender,
         };
         let engine = Engine {

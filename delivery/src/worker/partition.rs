@@ -22,6 +22,8 @@ pub(super) enum Hold {
     Retrying,
     /// It stands still, until something is settled in it.
     Stalled(StalledPartition),
+    /// The consumer cannot read it on, and tries. What was read before goes on.
+    Unread(StalledPartition),
     /// It stands still for good.
     Broken(StalledPartition),
 }
@@ -75,7 +77,7 @@ impl AssignedState {
                 deliveries.push(Delivery { pending, record: Arc::new(record) });
             }
         }
-        self.tracker.advance(records.next_offset);
+        self.advance(records.next_offset);
         self.high_watermark = Some(records.high_watermark);
         self.full |= self.tracker.in_flight() >= self.max_in_flight;
         deliveries
@@ -86,6 +88,9 @@ impl AssignedState {
         if !self.is_broken() {
             self.tracker.advance(position);
         }
+        if matches!(self.hold, Some(Hold::Unread(_))) {
+            self.hold = None;
+        }
     }
 
     /// Takes a proof. A proof of a record that is not in flight goes into the books all the same: they no longer add
@@ -93,7 +98,7 @@ impl AssignedState {
     pub(super) fn settle(&mut self, settled: &Settled) {
         self.tracker.settle(settled);
         self.ledger.settle(settled);
-        if !self.is_broken() {
+        if matches!(self.hold, Some(Hold::Retrying | Hold::Stalled(_))) {
             self.hold = None;
         }
         self.full &= self.tracker.in_flight().saturating_mul(2) >= self.max_in_flight;
@@ -138,7 +143,7 @@ impl AssignedState {
 
     pub(super) fn stalled(&self) -> Option<&StalledPartition> {
         match &self.hold {
-            Some(Hold::Stalled(stalled) | Hold::Broken(stalled)) => Some(stalled),
+            Some(Hold::Stalled(stalled) | Hold::Unread(stalled) | Hold::Broken(stalled)) => Some(stalled),
             Some(Hold::Retrying) | None => None,
         }
     }
@@ -149,7 +154,8 @@ impl AssignedState {
 
     /// Whether the consumer is to be told to pause (true) or to resume (false) the partition.
     pub(super) fn pause_change(&mut self) -> Option<bool> {
-        let wanted = self.full || self.hold.is_some();
+        // What cannot be read is not paused: the consumer would not try any more.
+        let wanted = self.full || self.hold.as_ref().is_some_and(|hold| !matches!(hold, Hold::Unread(_)));
         (wanted != self.paused).then(|| {
             self.paused = wanted;
             wanted
@@ -222,6 +228,19 @@ mod tests {
         partition.settle(&deliveries.next().expect("a delivery").pending.handled());
         assert_eq!(partition.pause_change(), Some(true));
         assert!(partition.stalled().is_some());
+    }
+
+    #[test]
+    fn an_unreadable_partition_moves_again_when_it_is_read() {
+        let mut partition = partition(10);
+        let mut deliveries = partition.deliver(records(0..1)).into_iter();
+        let reason = StallReason::Consumer { error: ottla_kafka_core::Error::closed() };
+        partition.hold(Hold::Unread(StalledPartition { topic_partition: orders(), reason, since_ms: 0 }));
+        assert_eq!(partition.pause_change(), None);
+        partition.settle(&deliveries.next().expect("a delivery").pending.handled());
+        assert!(partition.stalled().is_some(), "what was read before says nothing about what comes");
+        partition.advance(5);
+        assert!(partition.stalled().is_none());
     }
 
     #[test]

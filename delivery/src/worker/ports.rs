@@ -1,7 +1,7 @@
 //! What a worker needs of a consumer and of a producer: no more than this, so that its pipeline runs in tests without
 //! a network.
 
-use std::{any::Any, collections::BTreeMap, fmt, time::Duration};
+use std::{any::Any, collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use ottla_kafka_core::{BoxFuture, Error, TopicPartition};
 
@@ -9,7 +9,7 @@ use crate::{outgoing::OutgoingRecord, record::DeliveryRecord, settlement::Acked}
 
 /// Where records come from.
 pub(crate) trait Source: Send {
-    /// The next event. Cancel-safe. An error that is not retriable ends the worker.
+    /// The next event. Cancel-safe. After an error that is no [`SourceEvent::Failed`] it may be asked again.
     fn recv(&mut self) -> BoxFuture<'_, Result<SourceEvent, Error>>;
 
     /// The group's side, which works while `recv` waits.
@@ -30,6 +30,9 @@ pub(crate) trait Group: Send + Sync {
     /// Fetches the partition again.
     fn resume(&self, topic_partition: &TopicPartition);
 
+    /// Whether the consumer is a member of its group and has its assignment.
+    fn is_stable(&self) -> bool;
+
     /// The settings that the start checks compare with the worker's.
     fn facts(&self) -> GroupFacts;
 }
@@ -40,7 +43,8 @@ pub(crate) type CommitAnswer = Result<BTreeMap<TopicPartition, Result<(), Error>
 /// A group's settings.
 #[derive(Clone, Debug)]
 pub(crate) struct GroupFacts {
-    pub(crate) group_id: String,
+    pub(crate) group_id: Arc<str>,
+    pub(crate) topics: Vec<Arc<str>>,
     pub(crate) rebalance_timeout: Duration,
     pub(crate) revoke_drain: Duration,
 }
@@ -56,7 +60,7 @@ pub(crate) enum SourceEvent {
         topic_partition: TopicPartition,
         offset: i64,
     },
-    /// One partition cannot go on; the others do.
+    /// One partition cannot be read on; the others can. It moves again with its next event.
     Failed {
         topic_partition: TopicPartition,
         error: Error,

@@ -61,6 +61,13 @@ pub(super) fn check(
     if routes.is_empty() {
         problems.push("there is no route: no record could be handled".to_owned());
     }
+    let subscribed = |topic: &Arc<str>| group.topics.contains(topic);
+    for topic in group.topics.iter().filter(|topic| !routes.contains_key(*topic)) {
+        problems.push(format!("the consumer subscribes to {topic}, which has no route"));
+    }
+    for topic in routes.keys().filter(|topic| !subscribed(topic)) {
+        problems.push(format!("there is a route for {topic}, which the consumer does not subscribe to"));
+    }
     for (topic, route) in routes {
         problems.extend(route.retry.problems(&format!("route {topic}")));
         problems.extend(route.dead_letters.problems(topic));
@@ -108,7 +115,8 @@ mod tests {
 
     fn facts() -> GroupFacts {
         GroupFacts {
-            group_id: "g".to_owned(),
+            group_id: "g".into(),
+            topics: Vec::new(),
             rebalance_timeout: Duration::from_secs(300),
             revoke_drain: Duration::from_secs(10),
         }
@@ -122,13 +130,23 @@ mod tests {
         routes.into_iter().map(|(topic, route)| (topic.into(), route)).collect()
     }
 
+    /// The problems of a consumer that subscribes to what is routed.
     fn problems(settings: &Settings, routes: &BTreeMap<Arc<str>, Route>, group: &GroupFacts) -> Vec<String> {
-        check(settings, routes, group).err().map(|error| error.problems).unwrap_or_default()
+        let group = GroupFacts { topics: routes.keys().cloned().collect(), ..group.clone() };
+        check(settings, routes, &group).err().map(|error| error.problems).unwrap_or_default()
     }
 
     #[test]
     fn the_defaults_start() {
-        assert_eq!(check(&Settings::default(), &routes([("orders", route())]), &facts()), Ok(()));
+        assert_eq!(problems(&Settings::default(), &routes([("orders", route())]), &facts()), [""; 0]);
+    }
+
+    #[test]
+    fn subscriptions_and_routes_are_the_same_topics() {
+        let group = GroupFacts { topics: vec!["orders".into()], ..facts() };
+        let error = check(&Settings::default(), &routes([("users", route())]), &group).expect_err("two problems");
+        let [unrouted, unread] = error.problems() else { panic!("{error}") };
+        assert!(unrouted.contains("orders, which has no route") && unread.contains("route for users"));
     }
 
     #[test]

@@ -213,5 +213,9 @@ async fn one_partition_may_fail_while_others_go_on() {
     let health = running.health.current();
     let text = health.stalled()[0].reason().to_string();
     assert!(text.contains("offset 5 of orders-0 is out of range: the log holds 10 to 20"), "{text}");
+    // After a seek it is read on.
+    script.records(0, 10..12);
+    running.until_health(crate::WorkerHealth::ready).await;
+    world.until_committed(0, 12).await;
     running.stop().await;
 }

@@ -41,6 +41,7 @@ pub(super) struct Seen {
     /// Every run of a handler: milliseconds since the start, partition, offset, attempt.
     pub(super) runs: Vec<(u128, i32, i64, u32)>,
     pub(super) left: bool,
+    pub(super) subscribed: Vec<Arc<str>>,
     /// What the producer answers for a topic; `None` is silence.
     pub(super) broken_topics: BTreeMap<String, Option<Error>>,
     pub(super) broken_commits: Option<Error>,
@@ -103,8 +104,9 @@ impl World {
     pub(super) fn worker(&self, configure: impl FnOnce(WorkerBuilder) -> WorkerBuilder) -> (Worker, Script) {
         let (script, events) = mpsc::unbounded_channel();
         let source = ScriptedSource { events, world: self.clone() };
-        let builder = WorkerBuilder::over(Box::new(source), Arc::new(self.clone()), self.env());
-        let worker = configure(builder).build().expect("settings that start");
+        let builder = configure(WorkerBuilder::over(Box::new(source), Arc::new(self.clone()), self.env()));
+        self.change(|seen| seen.subscribed = builder.topics());
+        let worker = builder.build().expect("settings that start");
         (worker, Script { events: script, world: self.clone() })
     }
 
@@ -285,9 +287,14 @@ impl Group for World {
         self.change(|seen| assert!(seen.paused.remove(partition), "resumed without a pause"));
     }
 
+    fn is_stable(&self) -> bool {
+        false
+    }
+
     fn facts(&self) -> GroupFacts {
         GroupFacts {
-            group_id: "orders-consumer-group".to_owned(),
+            group_id: "orders-consumer-group".into(),
+            topics: self.see(|seen| seen.subscribed.clone()),
             rebalance_timeout: Duration::from_secs(300),
             revoke_drain: Duration::from_secs(10),
         }
