@@ -19,16 +19,14 @@ pub mod record;
 mod topic_partition;
 
 pub use admin::{Admin, ListedOffset, NewTopic, OffsetSpec};
-#[doc(hidden)]
-pub use client::Target;
 pub use client::{Client, ClientBuilder, Metadata};
+#[doc(hidden)]
+pub use client::{ConnectionKind, Target};
 pub use connector::{BrokerAddr, Connector, Io, IoStream, ParseBrokerAddrError, TcpConnector};
 pub use env::{BoxFuture, Clock, Env, Rng, Spawner, Task};
 pub use error::{Error, ErrorKind, Recovery};
 pub use fetch::{FetchConfig, Fetched, FetchedRecords, Fetcher, Isolation};
 pub use metadata::{Cluster, Partition, Topic};
-#[doc(hidden)]
-pub use network::ConnectionKind;
 pub use producer::{Ack, Producer, ProducerBuilder, ProducerRecord, RecordMetadata};
 pub use protocol::ErrorCode;
 pub use topic_partition::TopicPartition;

@@ -10,10 +10,9 @@ use kafka_protocol::{
 };
 
 use crate::{
-    client::{Attempts, Client, Target},
+    client::{Attempts, Client, ConnectionKind, Target},
     connector::BrokerAddr,
     error::{Error, ErrorKind},
-    network::ConnectionKind,
     protocol::{ErrorCode, by_version},
     topic_partition::TopicPartition,
 };

@@ -9,9 +9,8 @@ use kafka_protocol::{
 };
 
 use crate::{
-    client::{Attempts, Client, Target},
+    client::{Attempts, Client, ConnectionKind, Target},
     error::{Error, ErrorKind},
-    network::ConnectionKind,
     protocol::{ErrorCode, by_version},
     topic_partition::TopicPartition,
 };

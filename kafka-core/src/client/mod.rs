@@ -10,6 +10,9 @@ pub use config::ClientBuilder;
 pub use metadata::Metadata;
 pub use route::Target;
 
+/// A call names its connection's kind, so callers take it from here: only this module knows the network.
+pub use crate::network::ConnectionKind;
+
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -17,14 +20,7 @@ use std::{
 
 use config::ClientConfig;
 
-use crate::{
-    connector::BrokerAddr,
-    env::Env,
-    error::Error,
-    metadata::Cluster,
-    network::{ConnectionKind, Connections},
-    protocol::Api,
-};
+use crate::{connector::BrokerAddr, env::Env, error::Error, metadata::Cluster, network::Connections, protocol::Api};
 
 /// A client of a Kafka cluster. Cloning shares its connections and metadata; nothing is opened before it is needed.
 #[derive(Clone, Debug)]

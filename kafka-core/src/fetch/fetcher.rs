@@ -15,11 +15,10 @@ use super::{
     partitions::{Asked, Partitions},
 };
 use crate::{
-    client::{Client, RETRY, Target},
+    client::{Client, ConnectionKind, RETRY, Target},
     env::BoxFuture,
     error::{Error, ErrorKind, Recovery},
     metadata::Cluster,
-    network::ConnectionKind,
     protocol::{ErrorCode, Fetch, FetchAnswer, FetchPartition, FetchTopic, FetchedPartition},
     topic_partition::TopicPartition,
 };

@@ -14,11 +14,10 @@ use super::{
     sequence::Identity,
 };
 use crate::{
-    client::{RETRY, Target},
+    client::{ConnectionKind, RETRY, Target},
     env::BoxFuture,
     error::Error,
     metadata::Cluster,
-    network::ConnectionKind,
     protocol::{Produce, ProduceAnswer, ProducePartition, ProduceTopic},
     record::ProducerStamp,
     topic_partition::TopicPartition,
