@@ -27,6 +27,8 @@ pub use ledger::{Ledger, LedgerViolation};
 pub use record::DeliveryRecord;
 pub use retry::{RetryDecision, RetryPolicy, RetrySchedule};
 pub use settlement::{Acked, Pending, Released, Settled, Settlement};
+#[cfg(feature = "redb")]
+pub use store::RedbStore;
 pub use store::{Expected, MemoryStore, Op, Row, Store, StoreError, StreamEntry, Unit};
 pub use worker::{
     ConfigError, HealthHandle, Route, StallReason, StalledPartition, Worker, WorkerBuilder, WorkerError, WorkerHealth,

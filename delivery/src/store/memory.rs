@@ -113,3 +113,15 @@ impl State {
 fn row_key(table: &str, key: &[u8]) -> (String, Bytes) {
     (table.to_owned(), Bytes::copy_from_slice(key))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn it_does_what_every_store_does() {
+        crate::store::suite::run(Arc::new(MemoryStore::new())).await;
+    }
+}

@@ -2,10 +2,16 @@
 
 mod error;
 mod memory;
+#[cfg(feature = "redb")]
+mod redb;
+#[cfg(test)]
+mod suite;
 mod unit;
 
 pub use error::StoreError;
 pub use memory::MemoryStore;
+#[cfg(feature = "redb")]
+pub use redb::RedbStore;
 pub use unit::{Expected, Op, Unit};
 
 use std::fmt;
