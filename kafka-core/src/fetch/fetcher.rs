@@ -15,6 +15,7 @@ use super::{
     partitions::{Asked, Partitions},
 };
 use crate::{
+    admin::OffsetSpec,
     client::{Client, ConnectionKind, RETRY, Target},
     env::BoxFuture,
     error::{Error, ErrorKind, Recovery},
@@ -25,6 +26,8 @@ use crate::{
 
 /// How long the fetcher sleeps when nothing is due.
 const IDLE: Duration = Duration::from_secs(60);
+/// How often in a row an answer may end within a partition's first batch.
+const CUT_SHORT_MAX: u32 = 5;
 
 /// Something that was read, or why nothing more will be.
 #[derive(Debug)]
@@ -50,6 +53,7 @@ pub enum Fetched {
 enum Event {
     Answered { leader: i32, asked: Vec<Asked>, cluster: Arc<Cluster>, result: Result<FetchAnswer, Error> },
     Refreshed(Result<Arc<Cluster>, Error>),
+    OutOfRange { asked: Asked, log_start: Option<i64>, high_watermark: Option<i64> },
 }
 
 /// Reads assigned partitions, each from its own position: one request at a time to each leader.
@@ -224,6 +228,9 @@ impl Fetcher {
 
     fn handle(&mut self, event: Event) {
         match event {
+            Event::OutOfRange { asked, log_start, high_watermark } => {
+                self.out_of_range(asked, log_start, high_watermark);
+            }
             Event::Refreshed(result) => {
                 self.refreshing = false;
                 self.refreshed_at = Some(Instant::now());
@@ -251,11 +258,13 @@ impl Fetcher {
         }
     }
 
-    fn retry(&mut self, asked: &Asked) {
-        if self.partitions.is_current(&asked.topic_partition, asked.token) {
-            let env = self.client.env();
-            self.partitions.retry(&asked.topic_partition, |failures| RETRY.after(failures, env));
+    /// Asks again after a while; says how often in a row it did.
+    fn retry(&mut self, asked: &Asked) -> u32 {
+        if !self.partitions.is_current(&asked.topic_partition, asked.token) {
+            return 0;
         }
+        let env = self.client.env();
+        self.partitions.retry(&asked.topic_partition, |failures| RETRY.after(failures, env))
     }
 
     fn answered(&mut self, asked: Vec<Asked>, answer: FetchAnswer, cluster: &Cluster) {
@@ -273,7 +282,7 @@ impl Fetcher {
             }
             match part {
                 Some(part) => self.read(&one, part, cluster),
-                None => self.retry(&one),
+                None => drop(self.retry(&one)),
             }
         }
     }
@@ -283,20 +292,25 @@ impl Fetcher {
         let topic_partition = asked.topic_partition.clone();
         let failed = match part.code {
             ErrorCode::NONE => {
+                let brought_bytes = !part.records.is_empty();
                 match FetchedRecords::read(topic_partition.clone(), asked.offset, part, self.config.isolation) {
-                    Ok(records) => return self.bring(asked, records),
+                    Ok(records) if records.next_offset() > asked.offset || !brought_bytes => {
+                        return self.bring(asked, records);
+                    }
+                    // Only the beginning of a batch. A broker sends the first batch whole (KIP-74), so that other
+                    // partitions may go short once, but not again and again.
+                    Ok(_) if self.retry(asked) <= CUT_SHORT_MAX => return,
+                    Ok(_) => {
+                        let detail = format!("{topic_partition}: an incomplete batch at offset {}", asked.offset);
+                        Error::new(ErrorKind::Protocol { broker: None, detail })
+                    }
                     Err(error) => {
                         let detail = format!("{topic_partition}: {error}");
                         Error::new(ErrorKind::Protocol { broker: None, detail }).with_source(error)
                     }
                 }
             }
-            ErrorCode::OFFSET_OUT_OF_RANGE => Error::new(ErrorKind::OffsetOutOfRange {
-                topic_partition: topic_partition.clone(),
-                offset: asked.offset,
-                log_start: (part.log_start_offset >= 0).then_some(part.log_start_offset),
-                high_watermark: (part.high_watermark >= 0).then_some(part.high_watermark),
-            }),
+            ErrorCode::OFFSET_OUT_OF_RANGE => return self.find_gap(asked.clone()),
             code => {
                 let error = Error::new(ErrorKind::Broker {
                     code,
@@ -307,13 +321,39 @@ impl Fetcher {
                 if matches!(error.recovery(), Recovery::Retry | Recovery::RefreshMetadata) {
                     tracing::debug!(%error, "the fetch is repeated");
                     self.stale = Some(cluster.generation());
-                    return self.retry(asked);
+                    self.retry(asked);
+                    return;
                 }
                 error
             }
         };
         self.partitions.fail(&topic_partition);
         self.ready.push_back(Fetched::Failed { topic_partition, error: failed });
+    }
+
+    /// Asks what the log holds: Kafka refuses an offset without saying so.
+    fn find_gap(&mut self, asked: Asked) {
+        let client = self.client.clone();
+        self.requests.push(Box::pin(async move {
+            let find = async |spec| {
+                let wanted = [(asked.topic_partition.clone(), spec)];
+                let mut listed = client.admin().list_offsets(&wanted).await.ok()?;
+                Some(listed.remove(&asked.topic_partition)?.ok()?.offset)
+            };
+            let (log_start, high_watermark) = (find(OffsetSpec::Earliest).await, find(OffsetSpec::Latest).await);
+            Event::OutOfRange { asked, log_start, high_watermark }
+        }));
+    }
+
+    fn out_of_range(&mut self, asked: Asked, log_start: Option<i64>, high_watermark: Option<i64>) {
+        let Asked { topic_partition, offset, token } = asked;
+        if !self.partitions.is_current(&topic_partition, token) {
+            return;
+        }
+        self.partitions.fail(&topic_partition);
+        let kind =
+            ErrorKind::OffsetOutOfRange { topic_partition: topic_partition.clone(), offset, log_start, high_watermark };
+        self.ready.push_back(Fetched::Failed { topic_partition, error: Error::new(kind) });
     }
 
     fn bring(&mut self, asked: &Asked, records: FetchedRecords) {

@@ -121,12 +121,12 @@ impl Partitions {
         }
     }
 
-    /// It may be asked for again after `wait`, which depends on how often it failed in a row.
-    pub(super) fn retry(&mut self, topic_partition: &TopicPartition, wait: impl FnOnce(u32) -> Duration) {
-        if let Some(reading) = self.partitions.get_mut(topic_partition) {
-            reading.failures = reading.failures.saturating_add(1);
-            reading.state = State::Waiting { until: Instant::now() + wait(reading.failures) };
-        }
+    /// It may be asked for again after `wait`, which depends on how often it failed in a row: that is returned.
+    pub(super) fn retry(&mut self, topic_partition: &TopicPartition, wait: impl FnOnce(u32) -> Duration) -> u32 {
+        let Some(reading) = self.partitions.get_mut(topic_partition) else { return 0 };
+        reading.failures = reading.failures.saturating_add(1);
+        reading.state = State::Waiting { until: Instant::now() + wait(reading.failures) };
+        reading.failures
     }
 
     /// It is not asked for again until it is sought.
