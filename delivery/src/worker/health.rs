@@ -29,6 +29,11 @@ impl WorkerHealth {
         self.live && self.joined && !self.stopping && self.stalled.is_empty() && self.trouble.is_none()
     }
 
+    /// Whether it is a member of its group.
+    pub fn joined(&self) -> bool {
+        self.live && self.joined
+    }
+
     /// Its partitions.
     pub fn assigned(&self) -> &[TopicPartition] {
         &self.assigned

@@ -149,7 +149,7 @@ impl LaneTask {
                 Next::DeadLetter(failure) => {
                     self.parts.observer.attempt_failed(&self.topic_partition, failure.attempts, &failure.class, false);
                     let copy = self.dead_letter(&record, &failure).await?;
-                    self.parts.observer.dead_lettered(&self.topic_partition, &failure.class);
+                    self.parts.observer.dead_lettered(&record, &failure.class);
                     (pending.dead_lettered(copy), failure.attempts)
                 }
                 Next::Retry { failed, class, wait } => {

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use ottla_kafka_core::{Error, TopicPartition};
 
 use super::health::StallReason;
-use crate::{handler::ErrorClass, settlement::Settlement};
+use crate::{handler::ErrorClass, record::DeliveryRecord, settlement::Settlement};
 
 /// Told what happens in a worker, for metrics. Every method does nothing by default, and must not block: it is called
 /// on the way of the records.
@@ -20,8 +20,8 @@ pub trait WorkerObserver: fmt::Debug + Send + Sync + 'static {
     /// told as well.
     fn settled(&self, _topic_partition: &TopicPartition, _settlement: &Settlement, _attempts: u32) {}
 
-    /// A dead letter is written.
-    fn dead_lettered(&self, _topic_partition: &TopicPartition, _class: &ErrorClass) {}
+    /// The dead letter of `record` is written.
+    fn dead_lettered(&self, _record: &DeliveryRecord, _class: &ErrorClass) {}
 
     /// A record took this long, from its first attempt to its settlement, retries and waits included.
     fn processing_seconds(&self, _topic_partition: &TopicPartition, _taken: Duration) {}
