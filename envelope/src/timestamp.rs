@@ -1,6 +1,6 @@
 use std::{fmt, str::FromStr};
 
-use chrono::{DateTime, Datelike, NaiveDateTime, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Visitor};
 
 /// An instant in milliseconds since 1970, in the years 0 to 9999.
@@ -18,14 +18,22 @@ pub struct ParseTimestampError;
 /// Whole numbers below are seconds (until the year 5138), above milliseconds (from 1973 on).
 const SECONDS_BELOW: i64 = 100_000_000_000;
 
+/// 0000-01-01T00:00:00.000Z and 9999-12-31T23:59:59.999Z: what four digits of a year can say.
+const FIRST_MS: i64 = -62_167_219_200_000;
+const LAST_MS: i64 = 253_402_300_799_999;
+
 impl Timestamp {
     /// The instant `ms` milliseconds after 1970-01-01T00:00:00Z.
     ///
     /// # Errors
     /// Outside the years 0 to 9999.
     pub fn from_millis(ms: i64) -> Result<Self, ParseTimestampError> {
-        let time = DateTime::<Utc>::from_timestamp_millis(ms).ok_or(ParseTimestampError)?;
-        if (0..=9999).contains(&time.year()) { Ok(Self(ms)) } else { Err(ParseTimestampError) }
+        if (FIRST_MS..=LAST_MS).contains(&ms) { Ok(Self(ms)) } else { Err(ParseTimestampError) }
+    }
+
+    /// The instant `ms` milliseconds after 1970-01-01T00:00:00Z, or the nearest that can be written. For a clock's time.
+    pub fn saturating_from_millis(ms: i64) -> Self {
+        Self(ms.clamp(FIRST_MS, LAST_MS))
     }
 
     /// Milliseconds since 1970-01-01T00:00:00Z.
@@ -145,9 +153,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_clock_beyond_the_calendar_stays_on_it() {
+        assert_eq!(Timestamp::saturating_from_millis(i64::MIN).to_string(), "0000-01-01T00:00:00.000Z");
+        assert_eq!(Timestamp::saturating_from_millis(i64::MAX).to_string(), "9999-12-31T23:59:59.999Z");
+        assert!(Timestamp::from_millis(LAST_MS + 1).is_err());
+    }
+
     proptest! {
         #[test]
-        fn what_is_written_is_read(ms in -62_167_219_200_000_i64..253_402_300_800_000) {
+        fn what_is_written_is_read(ms in FIRST_MS..=LAST_MS) {
             let timestamp = Timestamp::from_millis(ms).expect("in range");
             prop_assert_eq!(timestamp.to_string().len(), 24);
             prop_assert_eq!(timestamp.to_string().parse(), Ok(timestamp));

@@ -1,6 +1,10 @@
 //! W3C Trace Context: <https://www.w3.org/TR/trace-context/>.
 
-use std::{fmt, str::FromStr};
+use std::{
+    fmt,
+    num::{NonZeroU64, NonZeroU128},
+    str::FromStr,
+};
 
 /// The id of a trace: 16 bytes, not all zero, written as 32 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,6 +31,11 @@ pub struct ParseTraceError;
 const SAMPLED: u8 = 1;
 
 impl TraceId {
+    /// An id of this number.
+    pub fn new(id: NonZeroU128) -> Self {
+        Self(id.get().to_be_bytes())
+    }
+
     /// An id of these bytes; `None` if all are zero.
     pub fn from_bytes(bytes: [u8; 16]) -> Option<Self> {
         (bytes != [0; 16]).then_some(Self(bytes))
@@ -34,6 +43,11 @@ impl TraceId {
 }
 
 impl SpanId {
+    /// An id of this number.
+    pub fn new(id: NonZeroU64) -> Self {
+        Self(id.get().to_be_bytes())
+    }
+
     /// An id of these bytes; `None` if all are zero.
     pub fn from_bytes(bytes: [u8; 8]) -> Option<Self> {
         (bytes != [0; 8]).then_some(Self(bytes))
