@@ -1,1 +1,8 @@
 //! The services on Ottla, their HTTP and the ottla command.
+
+mod detached;
+pub mod health;
+pub mod http;
+pub mod metrics;
+pub mod operations;
+pub mod pubsub;

@@ -1,0 +1,69 @@
+//! From the topic `orders` to the event store.
+
+use std::{str, sync::Arc};
+
+use ottla::{
+    Codec, Context, Env, Event, Handler, HandlerError,
+    delivery::{Decode, DecodeError, DeliveryRecord, Expected},
+    envelope::Timestamp,
+};
+use serde_json::value::RawValue;
+
+use super::{
+    order::Order,
+    rows::{self, ORDER_STATES, ORDERS, OrderState, OrderStatus, Requested, StoredOrder},
+    schemas::Schemas,
+};
+
+/// Reads events with a codec; what it refuses becomes a dead letter whose error kind is the codec's.
+#[derive(Clone, Debug)]
+pub(super) struct Events<T>(Codec<T>);
+
+impl Events<Order> {
+    pub(super) fn orders(schemas: &Arc<Schemas>) -> Self {
+        Self(schemas.orders.clone())
+    }
+}
+
+impl<T: serde::de::DeserializeOwned + 'static> Decode<Event<T>> for Events<T> {
+    fn decode(&self, record: &DeliveryRecord) -> Result<Event<T>, DecodeError> {
+        let value = record.value().ok_or_else(|| DecodeError::new("the value is null"))?;
+        let topic = record.topic_partition().topic();
+        self.0.decode(topic, value).map_err(|error| DecodeError::new(&error).of_kind(error.kind()))
+    }
+}
+
+/// Puts each order into the event store once, however often its record comes.
+#[derive(Clone, Debug)]
+pub(super) struct StoreOrder {
+    pub(super) env: Env,
+}
+
+impl Handler<Event<Order>> for StoreOrder {
+    async fn handle(&self, event: Event<Order>, cx: Context) -> Result<(), HandlerError> {
+        let key = rows::order_key(event.data().order_id);
+        let store = cx.store()?;
+        if store.get(ORDERS, &key).await?.is_some() {
+            tracing::debug!(order = %event.data().order_id, offset = cx.offset(), "stored already");
+            return Ok(());
+        }
+        let record = cx.record().value().and_then(|value| str::from_utf8(value).ok()).map(str::to_owned);
+        let record = record.ok_or_else(|| HandlerError::reject("the record has no text"))?;
+        let stored_at = Timestamp::saturating_from_millis(self.env.now_ms());
+        let row = StoredOrder {
+            partition: cx.topic_partition().partition(),
+            offset: cx.offset(),
+            stored_at,
+            record: RawValue::from_string(record).map_err(HandlerError::reject)?,
+        };
+        let state = OrderState {
+            status: OrderStatus::Stored,
+            at: stored_at,
+            requested: Some(Requested::from(event.data())),
+            reason: None,
+        };
+        store.put_if(ORDERS, key.clone(), Expected::Absent, rows::text(&row)?)?;
+        store.put(ORDER_STATES, key, rows::text(&state)?)?;
+        Ok(())
+    }
+}

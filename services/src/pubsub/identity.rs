@@ -1,0 +1,34 @@
+//! Which order a request is about, and where it comes from.
+
+use axum::http::{HeaderMap, StatusCode};
+use ottla::{Env, envelope::TraceContext};
+use uuid::Uuid;
+
+use super::{accept::Origin, order::OrderRequest};
+use crate::http::Problem;
+
+/// The namespace of order ids that are made of an `Idempotency-Key`; drawn once, never changed.
+const NAMESPACE: Uuid = Uuid::from_u128(0x6f1d_0c2e_9a57_4b3c_8e64_2b7f_51d0_c9a8);
+
+/// The order's id: the body's; else one made of the customer and the `Idempotency-Key`, so that a repeat has the same
+/// without anything having been kept; else a new one.
+pub(super) fn order_id(env: &Env, headers: &HeaderMap, request: &OrderRequest) -> Result<Uuid, Problem> {
+    if let Some(id) = request.order_id {
+        return Ok(id);
+    }
+    let Some(key) = headers.get("idempotency-key") else { return Ok(env.uuid()) };
+    let key = key.as_bytes();
+    if key.is_empty() || key.len() > 255 {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "An Idempotency-Key has 1 to 255 bytes."));
+    }
+    let name = [request.customer_id.as_bytes(), &[0], key].concat();
+    Ok(Uuid::new_v5(&NAMESPACE, &name))
+}
+
+/// The caller's trace and correlation id, as far as they are well-formed.
+pub(super) fn origin(headers: &HeaderMap) -> Origin {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let correlation_id = text("x-correlation-id").filter(|id| !id.is_empty() && id.len() <= 255).map(str::to_owned);
+    let trace: Option<TraceContext> = text("traceparent").and_then(|value| value.parse().ok());
+    Origin { correlation_id, trace }
+}
