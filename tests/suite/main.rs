@@ -10,6 +10,7 @@ mod fixture;
 mod harness;
 mod hostile;
 mod producer;
+mod pubsub;
 mod silent;
 mod support;
 
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
     cluster::tests(&mut suite);
     hostile::tests(&mut suite);
     producer::tests(&mut suite);
+    pubsub::tests(&mut suite);
     silent::tests(&mut suite);
     match harness::run(&arguments, suite) {
         Ok(code) => code,

@@ -1,0 +1,208 @@
+//! The orders system over a broker: from HTTP to the event store, and what happens to records that are no orders.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::future::try_join_all;
+use http_body_util::{BodyExt, Full};
+use hyper::{Method, Request, StatusCode};
+use hyper_util::{
+    client::legacy::{Client as HttpClient, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use libtest_mimic::Failed;
+use ottla::{
+    Client,
+    delivery::{MemoryStore, Store},
+    kafka::{Producer, ProducerRecord},
+};
+use ottla_services::pubsub::{
+    PubSub, Share,
+    rows::{self, order_key},
+};
+use ottla_tests::lane::Needs;
+use serde_json::{Value, json};
+use tokio::time::{Instant, interval, timeout};
+use uuid::Uuid;
+
+use crate::{
+    harness::{Context, Outcome, Suite},
+    support::read_log,
+};
+
+pub(crate) fn tests(suite: &mut Suite) {
+    let limit = Duration::from_secs(120);
+    let travels = orders_travel_to_the_store_and_poison_to_the_dead_letters;
+    suite.long_test("pubsub::orders_travel_to_the_store_and_poison_to_the_dead_letters", Needs::ANY, limit, travels);
+    suite.test(
+        "pubsub::without_a_cluster_it_starts_and_says_why",
+        Needs::ANY,
+        without_a_cluster_it_starts_and_says_why,
+    );
+}
+
+const ORDERS: u128 = 200;
+
+async fn orders_travel_to_the_store_and_poison_to_the_dead_letters(cx: Context) -> Outcome {
+    let (client, store) = (cx.client()?, Arc::new(MemoryStore::new()));
+    let builder = PubSub::builder(client.clone()).listen(([127, 0, 0, 1], 0).into()).flaky(Share::percent(20.0));
+    let service = builder.store(store.clone()).start().await?;
+    let web = Web::new(&service);
+    web.until("/health/ready", |status, _| status == StatusCode::OK).await?;
+    seed(&web).await?;
+
+    // Nobody else's orders have these ids, also on a cluster that outlives the run.
+    let base = cx.seed().between(0..u64::MAX);
+    let ids: Vec<_> = (0..ORDERS).map(|n| Uuid::from_u128(u128::from(base) << 64 | n)).collect();
+    try_join_all(ids.iter().map(|id| post_order(&web, *id))).await?;
+    try_join_all(ids.iter().step_by(10).map(|id| post_order(&web, *id))).await?;
+    let poison = post_poison(&client, base).await?;
+    for id in &ids {
+        web.until(&format!("/orders/{id}"), |_, body| body["status"] == "stored").await?;
+    }
+    for id in poison.keys() {
+        web.until(&format!("/orders/{id}"), |_, body| body["status"] == "dead-lettered").await?;
+    }
+
+    let orders = read_log(&cx, "orders").await?;
+    for id in &ids {
+        let key = id.to_string();
+        let found: Vec<_> = orders.iter().filter(|record| record.key.as_deref() == Some(key.as_bytes())).collect();
+        let [record] = found.as_slice() else { return Err(format!("{id}: {} records", found.len()).into()) };
+        let row = store.get(rows::ORDERS, &order_key(*id)).await?.ok_or("no row")?;
+        let row: rows::StoredOrder = serde_json::from_slice(&row.value)?;
+        assert_eq!(Some(row.record.get().as_bytes()), record.value.as_deref());
+        assert_eq!((row.partition, row.offset), (record.partition, record.offset));
+    }
+    let letters = read_log(&cx, "orders-dlq").await?;
+    for (id, value) in &poison {
+        let key = id.to_string();
+        let found: Vec<_> = letters.iter().filter(|record| record.key.as_deref() == Some(key.as_bytes())).collect();
+        let [letter] = found.as_slice() else { return Err(format!("{id}: {} dead letters", found.len()).into()) };
+        assert_eq!(&letter.value, value);
+    }
+
+    let (_, metrics) = web.ask(Method::GET, "/metrics", None).await?;
+    for name in ["kafka_producer_messages_total", "kafka_consumer_lag", "kafka_dlq_messages_total"] {
+        assert!(metrics.contains(&format!("\n{name}{{")), "{name}: {metrics}");
+    }
+    let counts = service.counts().clone();
+    assert!(counts.failures_on_purpose() > 0);
+    assert_eq!(counts.retried_records(), counts.failures_on_purpose());
+    let report = service.shutdown(Duration::from_secs(30)).await;
+    assert!(report.requests_ended && report.drained, "{report:?}");
+    assert!(report.worker.is_some_and(|worker| worker.drained()));
+    client.close().await;
+    Ok(())
+}
+
+async fn without_a_cluster_it_starts_and_says_why(_cx: Context) -> Outcome {
+    // A port that was just free; nobody listens there.
+    let port = std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+    let client = Client::builder().bootstrap([format!("127.0.0.1:{port}").parse()?]).build()?;
+    let builder = PubSub::builder(client.clone()).listen(([127, 0, 0, 1], 0).into());
+    let service = builder.delivery_timeout(Duration::from_millis(500)).start().await?;
+    let web = Web::new(&service);
+    let began = Instant::now();
+    let (status, body) = web.json(Method::GET, "/health", None).await?;
+    assert!(began.elapsed() < Duration::from_secs(2));
+    assert_eq!((status, &body["kafka"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("disconnected")));
+    assert!(body["error"].is_string(), "{body}");
+    assert_eq!(web.json(Method::GET, "/health/live", None).await?.0, StatusCode::OK);
+    seed(&web).await?;
+    let (status, body) = web.json(Method::POST, "/orders", Some(order(Uuid::from_u128(1)))).await?;
+    assert_eq!((status, &body["maybe_applied"]), (StatusCode::SERVICE_UNAVAILABLE, &json!(false)));
+    let report = service.shutdown(Duration::from_secs(10)).await;
+    assert!(report.requests_ended && report.drained, "{report:?}");
+    client.close().await;
+    Ok(())
+}
+
+async fn seed(web: &Web) -> Outcome {
+    let user = json!({
+        "user_id": "user-456", "email": "john@example.com", "name": "John Doe",
+        "address": {"street": "1 Main St", "city": "Paris", "postal_code": "75001", "country": "FR"}
+    });
+    assert_eq!(web.json(Method::POST, "/users", Some(user)).await?.0, StatusCode::CREATED);
+    let product = json!({"name": "Lamp", "unit_price": 49.99, "available": 120});
+    assert_eq!(web.json(Method::PUT, "/inventory/prod-789", Some(product)).await?.0, StatusCode::CREATED);
+    Ok(())
+}
+
+fn order(id: Uuid) -> Value {
+    json!({"order_id": id, "customer_id": "user-456", "items": [{"product_id": "prod-789", "quantity": 2}]})
+}
+
+async fn post_order(web: &Web, id: Uuid) -> Outcome {
+    let (status, body) = web.json(Method::POST, "/orders", Some(order(id))).await?;
+    assert_eq!(status, StatusCode::ACCEPTED, "{body}");
+    Ok(())
+}
+
+/// Writes records that are no orders straight to the topic, as a faulty producer would.
+async fn post_poison(client: &Client, base: u64) -> Result<BTreeMap<Uuid, Option<Bytes>>, Failed> {
+    let values = [
+        None,
+        Some(Bytes::from_static(b"no JSON")),
+        Some(Bytes::from_static(b"{\"order_id\": \"\xff\"}")),
+        Some(Bytes::from_static(b"{\"order_id\": 7}")),
+        Some(Bytes::from("[".repeat(1_000_000))),
+    ];
+    let producer = Producer::builder(client).build()?;
+    let mut poison = BTreeMap::new();
+    for (n, value) in values.into_iter().enumerate() {
+        let id = Uuid::from_u128(u128::from(base) << 64 | 1 << 32 | n as u128);
+        let record = ProducerRecord::to("orders").key(id.to_string());
+        let record = value.clone().into_iter().fold(record, ProducerRecord::value);
+        producer.send(record).await?;
+        poison.insert(id, value);
+    }
+    producer.close().await;
+    Ok(poison)
+}
+
+/// A client of the service's HTTP.
+struct Web {
+    client: HttpClient<HttpConnector, Full<Bytes>>,
+    base: String,
+}
+
+const LIMIT: Duration = Duration::from_secs(45);
+
+impl Web {
+    fn new(service: &PubSub) -> Self {
+        let client = HttpClient::builder(TokioExecutor::new()).build_http();
+        Self { client, base: format!("http://{}", service.addr()) }
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Result<(StatusCode, String), Failed> {
+        let body = body.map(|body| body.to_string()).unwrap_or_default();
+        let request = Request::builder().method(method).uri(format!("{}{path}", self.base));
+        let request = request.header("content-type", "application/json").body(Full::from(body))?;
+        let response = timeout(LIMIT, self.client.request(request)).await??;
+        let status = response.status();
+        let body = timeout(LIMIT, response.into_body().collect()).await??.to_bytes();
+        Ok((status, String::from_utf8(body.to_vec())?))
+    }
+
+    async fn json(&self, method: Method, path: &str, body: Option<Value>) -> Result<(StatusCode, Value), Failed> {
+        let (status, body) = self.ask(method, path, body).await?;
+        Ok((status, serde_json::from_str(&body)?))
+    }
+
+    /// Asks until the answer is as wanted, within a limit.
+    async fn until(&self, path: &str, wanted: impl Fn(StatusCode, &Value) -> bool) -> Outcome {
+        let mut turns = interval(Duration::from_millis(20));
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            turns.tick().await;
+            let (status, body) = self.json(Method::GET, path, None).await?;
+            if wanted(status, &body) {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return Err(format!("{path} still answers {status} {body}").into());
+            }
+        }
+    }
+}
