@@ -80,7 +80,7 @@ impl Commits {
         let mut index = kept;
         while let Some(commit) = self.waiting.get(index) {
             let error = if generation != Some(commit.generation) {
-                Some(stale("its generation is over"))
+                Some(stale("given up: its generation is over"))
             } else {
                 (commit.deadline <= now).then(|| commit.timeout())
             };
@@ -186,9 +186,9 @@ fn error_of(tp: &TopicPartition, code: ErrorCode) -> Error {
     Error::new(ErrorKind::Broker { code, api: "OffsetCommit", topic_partition: Some(tp.clone()), message: None })
 }
 
-/// A commit that was not sent, because what it commits is not this member's any more.
+/// A commit that is not sent (again), because what it commits is not this member's any more.
 pub(crate) fn stale(why: &str) -> Error {
-    let message = Some(format!("not sent: {why}"));
+    let message = Some(why.to_owned());
     let code = ErrorCode::ILLEGAL_GENERATION;
     Error::new(ErrorKind::Broker { code, api: "OffsetCommit", topic_partition: None, message })
 }

@@ -112,7 +112,7 @@ impl<R: Requests, F: Fetching> Owner<R, F> {
             }
             let deadline = self.shared.instant(self.deadline());
             let takes_commands = self.commits.len() < COMMITS_MAX;
-            let takes_records = !self.reading.is_empty() && !self.shared.outbox().is_full();
+            let takes_records = !self.shared.outbox().is_full();
             tokio::select! {
                 biased;
                 () = sleep_until(deadline) => self.tick(),
@@ -123,7 +123,7 @@ impl<R: Requests, F: Fetching> Owner<R, F> {
                     self.is_released = true;
                 }
                 () = self.shared.woken() => {}
-                fetched = self.reading.next(), if takes_records => self.fetched(fetched),
+                fetched = self.reading.next(takes_records) => self.fetched(fetched),
             }
         }
         self.shared.tell(|outbox| outbox.finish(Error::closed()));

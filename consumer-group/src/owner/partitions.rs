@@ -132,7 +132,9 @@ impl<R: Requests, F: Fetching> Owner<R, F> {
             let outbox = self.shared.outbox();
             let is_owned = |tp: &TopicPartition| current.is_some() && outbox.partitions().contains_key(tp);
             let (owned, other): (Offsets, Offsets) = offsets.into_iter().partition(|(tp, _)| is_owned(tp));
-            refused.extend(other.into_keys().map(|tp| (tp, Err(stale("this member does not own the partition")))));
+            refused.extend(
+                other.into_keys().map(|tp| (tp, Err(stale("not sent: this member does not own the partition")))),
+            );
             owned
         };
         self.commits.push(self.now(), self.config.commit_timeout, current.unwrap_or(-1), owned, refused, reply);

@@ -21,10 +21,6 @@ impl<F: Fetching> Reading<F> {
         Self { fetcher, positions: BTreeMap::new(), paused: BTreeSet::new() }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.positions.is_empty()
-    }
-
     /// Reads `tp` from `offset` on.
     pub(crate) fn start(&mut self, tp: &TopicPartition, offset: i64) {
         self.stop(tp);
@@ -64,8 +60,13 @@ impl<F: Fetching> Reading<F> {
         }
     }
 
-    /// What is read next. Dropping the future loses nothing.
-    pub(crate) async fn next(&mut self) -> Fetched {
+    /// What is read next, if it `can_be_taken`; else it waits without end. Either way the fetcher's requests go on: one
+    /// that stood still with the client's metadata in its hands would stop every other. Dropping the future loses
+    /// nothing.
+    pub(crate) async fn next(&mut self, can_be_taken: bool) -> Fetched {
+        if !can_be_taken || self.positions.is_empty() {
+            self.fetcher.drive().await;
+        }
         self.fetcher.next().await
     }
 

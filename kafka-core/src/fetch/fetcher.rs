@@ -129,13 +129,32 @@ impl Fetcher {
             if let Some(fetched) = self.take_ready() {
                 return fetched;
             }
-            self.ask();
-            let look = self.partitions.next_look().unwrap_or_else(|| Instant::now() + IDLE);
-            tokio::select! {
-                biased;
-                Some(event) = self.requests.next() => self.handle(event),
-                () = sleep_until(look) => {}
-            }
+            self.step().await;
+        }
+    }
+
+    /// Goes on with the requests in flight without handing anything out, and never ends: for an owner that cannot
+    /// take more right now. At most one answer a leader waits meanwhile.
+    ///
+    /// Not to poll the fetcher at all would stop its requests where they are, possibly with the client's connection
+    /// or metadata in their hands, and so stop everybody.
+    ///
+    /// # Cancel safety
+    /// Safe: what was read is handed out by [`next`](Self::next).
+    pub async fn drive(&mut self) {
+        loop {
+            self.step().await;
+        }
+    }
+
+    /// Asks for what is due, then waits for an answer or until something else is due.
+    async fn step(&mut self) {
+        self.ask();
+        let look = self.partitions.next_look().unwrap_or_else(|| Instant::now() + IDLE);
+        tokio::select! {
+            biased;
+            Some(event) = self.requests.next() => self.handle(event),
+            () = sleep_until(look) => {}
         }
     }
 

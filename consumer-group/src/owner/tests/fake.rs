@@ -47,6 +47,8 @@ struct State {
     reading: BTreeMap<TopicPartition, i64>,
     paused: Vec<TopicPartition>,
     deliveries: VecDeque<Fetched>,
+    /// How often the fetcher was driven on without being asked for anything.
+    driven: usize,
 }
 
 impl Fake {
@@ -99,6 +101,10 @@ impl Fake {
 
     pub(super) fn undelivered(&self) -> usize {
         self.state().deliveries.len()
+    }
+
+    pub(super) fn driven(&self) -> usize {
+        self.state().driven
     }
 
     pub(super) fn deliver(&self, fetched: Fetched) {
@@ -250,6 +256,11 @@ impl Fetching for FakeFetcher {
 
     fn resume(&mut self, tp: &TopicPartition) {
         self.0.state().paused.retain(|other| other != tp);
+    }
+
+    async fn drive(&mut self) {
+        self.0.state().driven += 1;
+        std::future::pending().await
     }
 
     async fn next(&mut self) -> Fetched {
