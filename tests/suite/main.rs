@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 mod cluster;
 mod fixture;
+mod group;
 mod harness;
 mod hostile;
 mod producer;
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
     let mut suite = harness::Suite::default();
     cluster::tests(&mut suite);
+    group::tests(&mut suite);
     hostile::tests(&mut suite);
     producer::tests(&mut suite);
     pubsub::tests(&mut suite);
