@@ -179,8 +179,9 @@ impl ConsumerBuilder {
         let config = Arc::new(self.config);
         let shared = Arc::new(Shared::new());
         let (commands, received) = mpsc::channel(COMMITS_MAX);
-        let requests = ClientRequests::new(self.client.clone(), Arc::clone(&config));
-        let fetcher = Fetcher::new(&self.client, self.fetch);
+        let client = self.client.holding();
+        let requests = ClientRequests::new(client.clone(), Arc::clone(&config));
+        let fetcher = Fetcher::new(&client, self.fetch);
         let owner = Owner::new(Arc::clone(&config), requests, fetcher, Arc::clone(&shared), received);
         let owner = self.client.env().spawn("consumer-group", owner.run());
         let handle = ConsumerHandle::new(Arc::clone(&shared), commands, config.commit_timeout);

@@ -14,18 +14,42 @@ pub use route::Target;
 pub use crate::network::ConnectionKind;
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use config::ClientConfig;
 
-use crate::{connector::BrokerAddr, env::Env, error::Error, metadata::Cluster, network::Connections, protocol::Api};
+use crate::{
+    connector::BrokerAddr,
+    env::Env,
+    error::Error,
+    metadata::Cluster,
+    network::{Connections, Holder},
+    protocol::Api,
+};
 
 /// A client of a Kafka cluster. Cloning shares its connections and metadata; nothing is opened before it is needed.
 #[derive(Clone, Debug)]
 pub struct Client {
     shared: Arc<Shared>,
+    holding: Option<Arc<Holding>>,
+}
+
+/// Connections of its own for what brokers hold; they end with the last clone of their client.
+#[derive(Debug)]
+struct Holding {
+    shared: Arc<Shared>,
+    holder: Holder,
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        self.shared.connections.release(self.holder);
+    }
 }
 
 #[derive(Debug)]
@@ -33,6 +57,7 @@ struct Shared {
     config: ClientConfig,
     env: Env,
     connections: Connections,
+    holders: AtomicU64,
     cluster: Mutex<Arc<Cluster>>,
     /// Makes refreshing a single flight, and holds the topics that a refresh asks for.
     refreshing: tokio::sync::Mutex<()>,
@@ -50,11 +75,12 @@ impl Client {
             config,
             env,
             connections,
+            holders: AtomicU64::new(0),
             cluster: Mutex::default(),
             refreshing: tokio::sync::Mutex::default(),
             wanted: Mutex::default(),
         };
-        Self { shared: Arc::new(shared) }
+        Self { shared: Arc::new(shared), holding: None }
     }
 
     /// The seams to the outside world that it was given.
@@ -111,6 +137,20 @@ impl Client {
     /// Done at the first poll.
     pub async fn close(&self) {
         self.shared.connections.close();
+    }
+
+    /// The same client with connections of its own for the requests that brokers hold: Fetch and JoinGroup. Each
+    /// consumer has one, or they would wait for each other.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn holding(&self) -> Self {
+        let holder = self.shared.holders.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        let holding = Holding { shared: Arc::clone(&self.shared), holder };
+        Self { shared: Arc::clone(&self.shared), holding: Some(Arc::new(holding)) }
+    }
+
+    fn holder(&self) -> Holder {
+        self.holding.as_ref().map_or(0, |holding| holding.holder)
     }
 
     fn cluster(&self) -> Arc<Cluster> {

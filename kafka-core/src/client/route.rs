@@ -34,7 +34,7 @@ pub(super) async fn call<A: Api>(
 ) -> Result<A::Answer, Error> {
     let deadline = Instant::now() + limit;
     let connection = match address(client, &target)? {
-        Some(address) => client.shared.connections.get(&address, kind, deadline).await?,
+        Some(address) => client.shared.connections.get(&address, kind, client.holder(), deadline).await?,
         None => any(client, kind, deadline).await?,
     };
     let left = deadline.saturating_duration_since(Instant::now());
@@ -74,10 +74,10 @@ async fn any(
     let count = brokers.len().max(1);
     brokers.rotate_left(start % count);
     brokers.extend(client.bootstrap().iter().filter(|broker| !client.cluster().addresses().contains(broker)).cloned());
-    brokers.sort_by_key(|broker| !connections.is_ready(broker, kind));
+    brokers.sort_by_key(|broker| !connections.is_ready(broker, kind, client.holder()));
     let mut last = Error::invalid("bootstrap.servers names no broker");
     for broker in &brokers {
-        match connections.get(broker, kind, deadline).await {
+        match connections.get(broker, kind, client.holder(), deadline).await {
             Ok(connection) => return Ok(connection),
             Err(error) if *error.kind() == ErrorKind::Closed => return Err(error),
             Err(error) => last = error,

@@ -19,7 +19,10 @@ use crate::{
 /// Kafka: `reconnect.backoff.ms` and `reconnect.backoff.max.ms`.
 const RECONNECT: Delay = Delay::new(Duration::from_millis(50), Duration::from_secs(1));
 
-type Slots = BTreeMap<(BrokerAddr, ConnectionKind), Arc<Slot>>;
+type Slots = BTreeMap<(BrokerAddr, ConnectionKind, Holder), Arc<Slot>>;
+
+/// Whose connection it is: 0 is everybody's.
+pub(crate) type Holder = u64;
 
 /// Every connection of a client.
 #[derive(Debug)]
@@ -75,9 +78,10 @@ impl Connections {
         &self,
         broker: &BrokerAddr,
         kind: ConnectionKind,
+        holder: Holder,
         deadline: Instant,
     ) -> Result<Arc<Connection>, Error> {
-        let key = (broker.clone(), kind);
+        let key = (broker.clone(), kind, kind.holder(holder));
         let slot = self
             .slots(|slots| slots.as_mut().map(|slots| Arc::clone(slots.entry(key).or_default())))
             .ok_or_else(Error::closed)?;
@@ -120,8 +124,8 @@ impl Connections {
     }
 
     /// Whether a connection could be had at once: it is live, or its last attempt did not fail just now.
-    pub(crate) fn is_ready(&self, broker: &BrokerAddr, kind: ConnectionKind) -> bool {
-        let key = (broker.clone(), kind);
+    pub(crate) fn is_ready(&self, broker: &BrokerAddr, kind: ConnectionKind, holder: Holder) -> bool {
+        let key = (broker.clone(), kind, kind.holder(holder));
         let slot = self.slots(|slots| slots.as_ref().and_then(|slots| slots.get(&key).map(Arc::clone)));
         slot.is_none_or(|slot| {
             slot.glance(|glance| glance.live().is_some() || glance.retry_at.is_none_or(|at| at <= Instant::now()))
@@ -139,12 +143,28 @@ impl Connections {
     pub(crate) fn retain(&self, known: &BTreeSet<BrokerAddr>) {
         self.slots(|slots| {
             if let Some(slots) = slots {
-                slots.retain(|(broker, _), slot| {
+                slots.retain(|(broker, ..), slot| {
                     let keep = known.contains(broker);
                     if !keep && let Some(connection) = slot.glance(|glance| glance.live()) {
                         connection.end("the cluster's metadata no longer names the broker");
                     }
                     keep
+                });
+            }
+        });
+    }
+
+    /// Ends the connections that only `holder` uses.
+    pub(crate) fn release(&self, holder: Holder) {
+        self.slots(|slots| {
+            if let Some(slots) = slots {
+                slots.retain(|(.., of), slot| {
+                    if *of == holder
+                        && let Some(connection) = slot.glance(|glance| glance.live())
+                    {
+                        connection.end("its holder is gone");
+                    }
+                    *of != holder
                 });
             }
         });

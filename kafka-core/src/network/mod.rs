@@ -9,7 +9,7 @@ mod read_ahead;
 mod stream;
 
 pub(crate) use connection::Connection;
-pub(crate) use connections::Connections;
+pub(crate) use connections::{Connections, Holder};
 
 use std::time::Duration;
 
@@ -30,6 +30,15 @@ pub enum ConnectionKind {
 }
 
 impl ConnectionKind {
+    /// Whose connection of this kind `holder` uses. Brokers hold these requests and answer a connection in order: one
+    /// consumer's would wait behind another's, a JoinGroup even for the very member whose JoinGroup is behind it.
+    fn holder(self, holder: Holder) -> Holder {
+        match self {
+            Self::Fetch | Self::Join => holder,
+            Self::Produce | Self::Slow | Self::Control => 0,
+        }
+    }
+
     /// The largest answer that is believed, in bytes.
     fn answer_bytes_max(self, fetch_bytes_max: usize) -> usize {
         match self {
