@@ -24,7 +24,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("metadata", &["+", "protocol"]),
     ("client", &["+", "metadata", "network", "protocol"]),
     ("producer", &["+", "client", "metadata", "protocol"]),
-    ("fetch", &["+", "client", "metadata", "protocol"]),
+    // An offset out of range is told with the log's bounds, which admin can list.
+    ("fetch", &["+", "admin", "client", "metadata", "protocol"]),
     ("admin", &["+", "client", "metadata", "protocol"]),
 ];
 /// What the embedded broker may use: it must not share the client's logic, or both could be wrong together.
