@@ -1,5 +1,7 @@
 //! The services on Ottla, their HTTP and the ottla command.
 
+pub mod cli;
+pub mod demo;
 mod detached;
 pub mod health;
 pub mod http;

@@ -1,3 +1,5 @@
 //! The `ottla` command.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    ottla_services::cli::main()
+}

@@ -43,8 +43,11 @@ impl Handler<Event<Order>> for StoreOrder {
     async fn handle(&self, event: Event<Order>, cx: Context) -> Result<(), HandlerError> {
         let key = rows::order_key(event.data().order_id);
         let store = cx.store()?;
-        if store.get(ORDERS, &key).await?.is_some() {
+        if let Some(row) = store.get(ORDERS, &key).await? {
             tracing::debug!(order = %event.data().order_id, offset = cx.offset(), "stored already");
+            let known: StoredOrder = rows::parse(ORDERS, &row.value)?;
+            let handler_runs = known.handler_runs.saturating_add(cx.attempt());
+            store.put(ORDERS, key, rows::text(&StoredOrder { handler_runs, ..known })?)?;
             return Ok(());
         }
         let record = cx.record().value().and_then(|value| str::from_utf8(value).ok()).map(str::to_owned);
@@ -54,6 +57,8 @@ impl Handler<Event<Order>> for StoreOrder {
             partition: cx.topic_partition().partition(),
             offset: cx.offset(),
             stored_at,
+            attempts: cx.attempt(),
+            handler_runs: cx.attempt(),
             record: RawValue::from_string(record).map_err(HandlerError::reject)?,
         };
         let state = OrderState {

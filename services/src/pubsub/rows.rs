@@ -30,6 +30,10 @@ pub struct StoredOrder {
     pub offset: i64,
     /// When it was stored.
     pub stored_at: Timestamp,
+    /// The attempt that stored it, from 1.
+    pub attempts: u32,
+    /// How often the handler ran for this order in all, redeliveries included.
+    pub handler_runs: u32,
     /// The record's value, to the letter.
     pub record: Box<RawValue>,
 }

@@ -1,0 +1,69 @@
+use clap::Args;
+use ottla::BrokerAddr;
+use tokio::time::Instant;
+
+use super::{Exit, complain, logging, signals};
+use crate::demo::{self, Options};
+
+/// What `ottla demo` takes.
+#[derive(Args, Clone, Debug)]
+pub(super) struct DemoArgs {
+    /// How many orders are posted over HTTP.
+    #[arg(long, default_value_t = 1_000, value_name = "N")]
+    orders: usize,
+    /// Orders a second; without it as fast as they are accepted.
+    #[arg(long, value_name = "R", value_parser = positive)]
+    rate: Option<f64>,
+    /// Bad records written straight to the topic, in percent of the orders.
+    #[arg(long, default_value_t = 0.0, value_name = "PERCENT", value_parser = percent)]
+    poison: f64,
+    /// Orders whose handler fails once, in percent.
+    #[arg(long, default_value_t = 0.5, value_name = "PERCENT", value_parser = percent)]
+    flaky: f64,
+    /// Ends after the account instead of serving on.
+    #[arg(long)]
+    exit: bool,
+    /// A real cluster instead of the embedded broker.
+    #[arg(long, value_name = "HOST:PORT")]
+    bootstrap: Option<BrokerAddr>,
+    /// Prints the account as one JSON object, the last line.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: DemoArgs, started: Instant) -> Exit {
+    logging::start("error");
+    let options = Options {
+        orders: args.orders,
+        rate: args.rate,
+        poison_percent: args.poison,
+        flaky_percent: args.flaky,
+        bootstrap: args.bootstrap,
+        exit: args.exit,
+        started,
+    };
+    let interrupted = match signals::first() {
+        Ok(interrupted) => interrupted,
+        Err(error) => return complain(&format!("signals cannot be heard: {error}")),
+    };
+    match demo::run(options, interrupted.clone().wait()).await {
+        Ok(summary) => {
+            if args.json {
+                match serde_json::to_string(&summary) {
+                    Ok(line) => super::print_line(&line),
+                    Err(error) => return complain(&format!("no summary: {error}")),
+                }
+            }
+            if summary.is_clean() { Exit::Done } else { Exit::Failed }
+        }
+        Err(error) => complain(&error.to_string()),
+    }
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|percent| (0.0..=100.0).contains(percent)).ok_or_else(|| "0 to 100".to_owned())
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0).ok_or_else(|| "a rate above 0".to_owned())
+}

@@ -1,0 +1,117 @@
+use std::{net::SocketAddr, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
+
+use clap::Args;
+use ottla::{
+    BrokerAddr, Client, Env,
+    delivery::{MemoryStore, RedbStore, Store},
+};
+
+use super::{Exit, complain, logging, signals};
+use crate::pubsub::{PubSub, topics::Layout};
+
+/// What remains to be done within this time after the first signal; the rest comes again after the next start.
+const GRACE: Duration = Duration::from_secs(25);
+
+/// What `ottla serve` takes.
+#[derive(Args, Clone, Debug)]
+pub(super) struct ServeArgs {
+    /// What to run: `pubsub`, the orders system.
+    #[arg(required = true, value_name = "SYSTEM", value_parser = service)]
+    services: Vec<String>,
+    /// Brokers to ask first, separated by commas.
+    #[arg(
+        long,
+        env = "KAFKA_BROKERS",
+        default_value = "localhost:9092",
+        value_delimiter = ',',
+        value_name = "HOST:PORT"
+    )]
+    bootstrap: Vec<BrokerAddr>,
+    /// Where HTTP is served.
+    #[arg(long, default_value = "127.0.0.1:3010", value_name = "HOST:PORT")]
+    listen: SocketAddr,
+    /// Where rows are kept: `redb:PATH` in a file that one process opens, `memory` until the process ends.
+    #[arg(long, default_value = "redb:orders.redb", value_name = "redb:PATH|memory")]
+    store: StoreAt,
+    /// How missing topics are created: `development` (3 partitions, 1 copy) or `production` (12 partitions, 3 copies);
+    /// without it as the number of brokers allows.
+    #[arg(long, value_name = "LAYOUT")]
+    layout: Option<Layout>,
+}
+
+/// Which store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum StoreAt {
+    Redb(PathBuf),
+    Memory,
+}
+
+impl FromStr for StoreAt {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            Some(("redb", path)) if !path.is_empty() => Ok(Self::Redb(path.into())),
+            _ if text == "memory" => Ok(Self::Memory),
+            _ => Err(format!("'{text}' is neither redb:PATH nor memory")),
+        }
+    }
+}
+
+fn service(name: &str) -> Result<String, String> {
+    match name {
+        "pubsub" => Ok(name.to_owned()),
+        "pubsub.producer" | "pubsub.consumer" => {
+            Err("a redb file opens in one process, so both run together: serve pubsub".to_owned())
+        }
+        _ => Err(format!("no service '{name}': pubsub")),
+    }
+}
+
+pub(super) async fn run(args: ServeArgs) -> Exit {
+    logging::start("info");
+    match serve(args).await {
+        Ok(exit) => exit,
+        Err(problem) => complain(&problem),
+    }
+}
+
+async fn serve(args: ServeArgs) -> Result<Exit, String> {
+    let interrupted = signals::first().map_err(|error| format!("signals cannot be heard: {error}"))?;
+    let env = Env::system();
+    let store: Arc<dyn Store> = match &args.store {
+        StoreAt::Memory => Arc::new(MemoryStore::new()),
+        StoreAt::Redb(path) => Arc::new(RedbStore::open(&env, path).await.map_err(|error| error.to_string())?),
+    };
+    let client = Client::builder().bootstrap(args.bootstrap).client_id("orders").env(env).build();
+    let client = client.map_err(|error| error.to_string())?;
+    let mut builder = PubSub::builder(client.clone()).store(store).listen(args.listen);
+    if let Some(layout) = args.layout {
+        builder = builder.layout(layout);
+    }
+    let service = builder.start().await.map_err(|error| error.to_string())?;
+    super::print_line(&format!("listening on http://{}", service.addr()));
+    interrupted.clone().wait().await;
+    tracing::info!("ending in order; a second signal ends at once");
+    let report = service.shutdown(GRACE).await;
+    client.close().await;
+    tracing::info!(requests_ended = report.requests_ended, drained = report.drained, "ended");
+    Ok(if report.requests_ended && report.drained { Exit::Done } else { Exit::Failed })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_is_named_by_its_kind() {
+        for (text, store) in [
+            ("redb:data/orders.redb", Some(StoreAt::Redb("data/orders.redb".into()))),
+            ("memory", Some(StoreAt::Memory)),
+            ("redb:", None),
+            ("sqlite:x", None),
+        ] {
+            assert_eq!(text.parse().ok(), store, "{text}");
+        }
+    }
+}
