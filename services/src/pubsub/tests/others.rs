@@ -72,7 +72,7 @@ async fn an_orders_status_follows_the_store() {
     let record = serde_json::value::RawValue::from_string(r#"{"unit_price":1.10}"#.into()).expect("JSON");
     let id = |n| uuid::Uuid::from_u128(n);
     let dead = OrderState { status: OrderStatus::DeadLettered, at, requested: None, reason: Some("schema".into()) };
-    let stored = StoredOrder { partition: 2, offset: 7, stored_at: at, record };
+    let stored = StoredOrder { partition: 2, offset: 7, stored_at: at, attempts: 1, handler_runs: 1, record };
     let unit = Unit::new()
         .put(ORDER_STATES, order_key(id(1)), text(&dead).expect("JSON"))
         .put(ORDER_STATES, order_key(id(2)), text(&OrderState { status: OrderStatus::Stored, ..dead }).expect("JSON"))
