@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use ottla_kafka_core::Error;
+use ottla_kafka_core::{Error, FetchConfig};
 
 use crate::{
     assignor::{Assignor, Range},
@@ -16,7 +16,8 @@ use crate::{
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OffsetReset {
-    /// [`recv`](crate::Consumer::recv) returns an error with the gap, and the partition waits for a seek.
+    /// [`recv`](crate::Consumer::recv) returns an error with the gap, again every 10 s until a seek or a rebalance
+    /// moves the position.
     #[default]
     Error,
     /// It goes on with the first record that is there.
@@ -76,8 +77,9 @@ impl GroupConfig {
 
     /// # Errors
     /// Every setting that is not valid, named together.
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        let problems: Vec<String> = self.problems().into_iter().flatten().collect();
+    pub(crate) fn check(&self, fetch: &FetchConfig) -> Result<(), Error> {
+        let fetch = fetch.validate().err().map(|error| error.to_string());
+        let problems: Vec<String> = self.problems().into_iter().flatten().chain(fetch).collect();
         if problems.is_empty() { Ok(()) } else { Err(Error::invalid(problems.join("; "))) }
     }
 
@@ -131,10 +133,18 @@ mod tests {
     use super::*;
 
     fn check(change: impl FnOnce(&mut GroupConfig), expected: &[&str]) {
+        check_with(50 << 20, change, expected);
+    }
+
+    fn check_with(fetch_bytes: i32, change: impl FnOnce(&mut GroupConfig), expected: &[&str]) {
         let mut config = GroupConfig::new("g".to_owned());
         config.topics = vec!["t".into()];
         change(&mut config);
-        let text = config.check().err().map(|error| error.to_string()).unwrap_or_default();
+        let text = config
+            .check(&FetchConfig::default().max_bytes(fetch_bytes))
+            .err()
+            .map(|error| error.to_string())
+            .unwrap_or_default();
         assert_eq!(text.split("; ").filter(|problem| !problem.is_empty()).count(), expected.len(), "{text}");
         for part in expected {
             assert!(text.contains(part), "{part} is missing from: {text}");
@@ -147,6 +157,7 @@ mod tests {
         check(|c| c.group_id.clear(), &["group.id"]);
         check(|c| c.topics.clear(), &["no topic"]);
         check(|c| c.topics.push("".into()), &["a topic's name"]);
+        check_with(1, |c| c.topics.clear(), &["no topic", "fetch.max.bytes"]);
         check(|c| c.instance_id = Some(String::new()), &["group.instance.id"]);
         check(|c| c.heartbeat_interval = Duration::from_secs(16), &["heartbeat.interval.ms"]);
         check(|c| c.revoke_drain = Duration::from_secs(101), &["revoke.drain"]);

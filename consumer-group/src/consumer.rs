@@ -175,7 +175,7 @@ impl ConsumerBuilder {
     /// # Panics
     /// Outside of a tokio runtime.
     pub fn build(self) -> Result<Consumer, Error> {
-        self.config.check()?;
+        self.config.check(&self.fetch)?;
         let config = Arc::new(self.config);
         let shared = Arc::new(Shared::new());
         let (commands, received) = mpsc::channel(COMMITS_MAX);

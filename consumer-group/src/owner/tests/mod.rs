@@ -8,7 +8,7 @@ mod trouble;
 
 use std::{sync::Arc, time::Duration};
 
-use ottla_kafka_core::{Env, Error, ErrorCode, Task, TopicPartition};
+use ottla_kafka_core::{Env, Error, ErrorCode, FetchConfig, Task, TopicPartition};
 use tokio::{sync::mpsc, time::timeout};
 
 use super::{COMMITS_MAX, Owner, Shared};
@@ -31,7 +31,7 @@ fn group_with(change: impl FnOnce(&mut GroupConfig)) -> Group {
     let mut config = GroupConfig::new("g".to_owned());
     config.topics = vec!["t".into()];
     change(&mut config);
-    config.check().expect("valid settings");
+    config.check(&FetchConfig::default()).expect("valid settings");
     let (fake, shared) = (Arc::new(Fake::default()), Arc::new(Shared::new()));
     let (commands, received) = mpsc::channel(COMMITS_MAX);
     let handle = ConsumerHandle::new(Arc::clone(&shared), commands, config.commit_timeout);
