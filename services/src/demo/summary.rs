@@ -190,18 +190,21 @@ mod tests {
 
     #[test]
     fn a_doubled_order_is_counted() {
-        check(|evidence| drop(evidence.log.insert(id(2), 2)), |summary| summary.duplicates = 1);
+        let double = |evidence: &mut Evidence| {
+            evidence.log.insert(id(2), 2);
+        };
+        check(double, |summary| summary.duplicates = 1);
     }
 
     #[test]
     fn an_unsettled_order_is_counted() {
-        check(
-            |evidence| drop(evidence.stored.remove(&id(2))),
-            |summary| {
-                summary.lost = 1;
-                summary.stored = 2;
-            },
-        );
+        let unsettle = |evidence: &mut Evidence| {
+            evidence.stored.remove(&id(2));
+        };
+        check(unsettle, |summary| {
+            summary.lost = 1;
+            summary.stored = 2;
+        });
     }
 
     #[test]
