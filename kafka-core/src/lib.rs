@@ -10,6 +10,7 @@ mod delay;
 mod env;
 mod error;
 mod fetch;
+mod flight;
 mod metadata;
 mod network;
 mod producer;

@@ -12,7 +12,8 @@ use kafka_protocol::{
 
 use super::{Attempts, Client, Target};
 use crate::{
-    error::{Error, ErrorKind},
+    error::Error,
+    flight::Flight,
     metadata::Cluster,
     network::ConnectionKind,
     protocol::{ErrorCode, by_version},
@@ -63,17 +64,37 @@ impl<'a> Metadata<'a> {
     /// # Cancel safety
     /// Safe: at worst the answer is asked for again.
     pub async fn refresh_after(&self, generation: u64) -> Result<Arc<Cluster>, Error> {
-        let mut attempts = Attempts::new(self.client.env(), "metadata", self.client.default_api_timeout());
-        let waiting = self.client.shared.refreshing.lock();
-        let limit = self.client.default_api_timeout();
-        let _single_flight = tokio::time::timeout(limit, waiting)
-            .await
-            .map_err(|_| Error::new(ErrorKind::Timeout { what: "metadata".to_owned(), after: limit }))?;
         loop {
             let cluster = self.cluster();
             if cluster.generation() > generation {
                 return Ok(cluster);
             }
+            match self.refresh().await {
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Err(error),
+                None => return Err(Error::closed()),
+            }
+        }
+    }
+
+    /// Waits for the refresh that is under way, or for a new one.
+    fn refresh(&self) -> impl Future<Output = Option<Result<Arc<Cluster>, Error>>> + Send + use<> {
+        let mut refreshing = self.client.shared.refreshing.lock().unwrap_or_else(PoisonError::into_inner);
+        let flight = match refreshing.take().filter(Flight::is_under_way) {
+            Some(flight) => flight,
+            None => {
+                let client = self.client.clone();
+                Flight::start(self.client.env(), "metadata", async move {
+                    Metadata::new(&client).ask_until_answered().await
+                })
+            }
+        };
+        refreshing.insert(flight).landing()
+    }
+
+    async fn ask_until_answered(&self) -> Result<Arc<Cluster>, Error> {
+        let mut attempts = Attempts::new(self.client.env(), "metadata", self.client.default_api_timeout());
+        loop {
             // One silent broker may not use up the time of the call: another is asked in the second half.
             let limit = attempts.left(self.client.request_timeout()) / 2;
             match self.ask(limit).await {

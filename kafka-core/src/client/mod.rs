@@ -27,6 +27,7 @@ use crate::{
     connector::BrokerAddr,
     env::Env,
     error::Error,
+    flight::Flight,
     metadata::Cluster,
     network::{Connections, Holder},
     protocol::Api,
@@ -52,6 +53,9 @@ impl Drop for Holding {
     }
 }
 
+/// Metadata on its way.
+type Refresh = Flight<Result<Arc<Cluster>, Error>>;
+
 #[derive(Debug)]
 struct Shared {
     config: ClientConfig,
@@ -59,8 +63,8 @@ struct Shared {
     connections: Connections,
     holders: AtomicU64,
     cluster: Mutex<Arc<Cluster>>,
-    /// Makes refreshing a single flight, and holds the topics that a refresh asks for.
-    refreshing: tokio::sync::Mutex<()>,
+    /// The refresh that is under way, for everybody who wants one.
+    refreshing: Mutex<Option<Refresh>>,
     wanted: Mutex<std::collections::BTreeSet<Arc<str>>>,
 }
 
@@ -77,7 +81,7 @@ impl Client {
             connections,
             holders: AtomicU64::new(0),
             cluster: Mutex::default(),
-            refreshing: tokio::sync::Mutex::default(),
+            refreshing: Mutex::default(),
             wanted: Mutex::default(),
         };
         Self { shared: Arc::new(shared), holding: None }

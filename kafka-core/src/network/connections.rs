@@ -12,8 +12,9 @@ use super::{ConnectionKind, NetworkConfig, connection::Connection};
 use crate::{
     connector::{BrokerAddr, Connector},
     delay::Delay,
-    env::Env,
+    env::{BoxFuture, Env},
     error::{Error, ErrorKind},
+    flight::Flight,
 };
 
 /// Kafka: `reconnect.backoff.ms` and `reconnect.backoff.max.ms`.
@@ -21,49 +22,67 @@ const RECONNECT: Delay = Delay::new(Duration::from_millis(50), Duration::from_se
 
 type Slots = BTreeMap<(BrokerAddr, ConnectionKind, Holder), Arc<Slot>>;
 
+/// What came of opening a connection.
+type Opened = Result<Arc<Connection>, Error>;
+
 /// Whose connection it is: 0 is everybody's.
 pub(crate) type Holder = u64;
 
 /// Every connection of a client.
 #[derive(Debug)]
 pub(crate) struct Connections {
-    config: NetworkConfig,
-    env: Env,
-    connector: Arc<dyn Connector>,
+    dial: Arc<Dial>,
     /// `None` once closed.
     slots: Mutex<Option<Slots>>,
 }
 
-/// One connection's place. The async lock makes opening it a single flight.
-#[derive(Debug, Default)]
-struct Slot {
-    /// What callers that only want to know see without waiting for a connection that is being opened.
-    glance: Mutex<Glance>,
-    opening: tokio::sync::Mutex<()>,
+/// How connections are opened.
+#[derive(Debug)]
+struct Dial {
+    config: NetworkConfig,
+    env: Env,
+    connector: Arc<dyn Connector>,
 }
+
+/// One connection's place.
+#[derive(Debug, Default)]
+struct Slot(Mutex<Glance>);
 
 #[derive(Debug, Default)]
 struct Glance {
     connection: Option<Arc<Connection>>,
     failures: u32,
     retry_at: Option<Instant>,
+    /// Everybody who wants the connection waits for one attempt, and shares its failure.
+    opening: Option<Flight<Opened>>,
+    closed: bool,
 }
 
 impl Glance {
     fn live(&self) -> Option<Arc<Connection>> {
         self.connection.as_ref().filter(|connection| !connection.is_ended()).map(Arc::clone)
     }
+
+    /// Ends the connection, or the attempt to open it.
+    fn close(&mut self, reason: &str) {
+        self.closed = true;
+        self.opening = None;
+        if let Some(connection) = self.connection.take() {
+            connection.end(reason);
+        }
+    }
 }
 
 impl Slot {
     fn glance<T>(&self, look: impl FnOnce(&mut Glance) -> T) -> T {
-        look(&mut self.glance.lock().unwrap_or_else(PoisonError::into_inner))
+        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Connections {
     pub(crate) fn new(config: NetworkConfig, env: Env, connector: Arc<dyn Connector>) -> Self {
-        Self { config, env, connector, slots: Mutex::new(Some(BTreeMap::new())) }
+        let dial = Arc::new(Dial { config, env, connector });
+        Self { dial, slots: Mutex::new(Some(BTreeMap::new())) }
     }
 
     fn slots<T>(&self, look: impl FnOnce(&mut Option<Slots>) -> T) -> T {
@@ -85,42 +104,40 @@ impl Connections {
         let slot = self
             .slots(|slots| slots.as_mut().map(|slots| Arc::clone(slots.entry(key).or_default())))
             .ok_or_else(Error::closed)?;
-        if let Some(connection) = slot.glance(|glance| glance.live()) {
-            return Ok(connection);
-        }
         let started = Instant::now();
-        timeout_at(deadline, self.open(&slot, broker, kind)).await.unwrap_or_else(|_| {
-            let what = format!("connecting to {broker}");
-            Err(Error::new(ErrorKind::Timeout { what, after: deadline.saturating_duration_since(started) }))
-        })
+        let landing = match slot.glance(|glance| self.connect(glance, &slot, broker, kind)) {
+            Ok(connection) => return Ok(connection),
+            Err(landing) => landing,
+        };
+        match timeout_at(deadline, landing).await {
+            Ok(opened) => opened.unwrap_or_else(|| Err(Error::closed())),
+            Err(_) => {
+                let what = format!("connecting to {broker}");
+                Err(Error::new(ErrorKind::Timeout { what, after: deadline.saturating_duration_since(started) }))
+            }
+        }
     }
 
-    async fn open(&self, slot: &Slot, broker: &BrokerAddr, kind: ConnectionKind) -> Result<Arc<Connection>, Error> {
-        let _single_flight = slot.opening.lock().await;
-        if let Some(connection) = slot.glance(|glance| glance.live()) {
-            return Ok(connection);
+    /// The live connection, or the attempt to open one.
+    fn connect(
+        &self,
+        glance: &mut Glance,
+        slot: &Arc<Slot>,
+        broker: &BrokerAddr,
+        kind: ConnectionKind,
+    ) -> Result<Arc<Connection>, BoxFuture<'static, Option<Opened>>> {
+        if let Some(live) = glance.live() {
+            return Ok(live);
         }
-        if let Some(retry_at) = slot.glance(|glance| glance.retry_at) {
-            sleep_until(retry_at).await;
-        }
-        let opened = Connection::open(broker, kind, &*self.connector, &self.config).await.map(Arc::new);
-        slot.glance(|glance| match &opened {
-            Ok(connection) => {
-                *glance = Glance { connection: Some(Arc::clone(connection)), failures: 0, retry_at: None };
+        let opening = match glance.opening.take().filter(Flight::is_under_way) {
+            Some(opening) => opening,
+            None => {
+                let (dial, slot, broker) = (Arc::clone(&self.dial), Arc::clone(slot), broker.clone());
+                let at = glance.retry_at.unwrap_or_else(Instant::now);
+                Flight::start(&self.dial.env, "connection", async move { dial.open(&slot, &broker, kind, at).await })
             }
-            Err(error) => {
-                let failures = glance.failures.saturating_add(1);
-                let wait = RECONNECT.after(failures, &self.env);
-                tracing::debug!(%broker, ?kind, %error, failures, ?wait, "no connection");
-                *glance = Glance { connection: None, failures, retry_at: Some(Instant::now() + wait) };
-            }
-        });
-        let opened = opened?;
-        if self.slots(|slots| slots.is_none()) {
-            opened.end("the client is closed");
-            return Err(Error::closed());
-        }
-        Ok(opened)
+        };
+        Err(Box::pin(glance.opening.insert(opening).landing()))
     }
 
     /// Whether a connection could be had at once: it is live, or its last attempt did not fail just now.
@@ -145,8 +162,8 @@ impl Connections {
             if let Some(slots) = slots {
                 slots.retain(|(broker, ..), slot| {
                     let keep = known.contains(broker);
-                    if !keep && let Some(connection) = slot.glance(|glance| glance.live()) {
-                        connection.end("the cluster's metadata no longer names the broker");
+                    if !keep {
+                        slot.glance(|glance| glance.close("the cluster's metadata no longer names the broker"));
                     }
                     keep
                 });
@@ -173,9 +190,41 @@ impl Connections {
     /// Ends every connection, and with them every call; no new one is opened.
     pub(crate) fn close(&self) {
         for slot in self.slots(Option::take).unwrap_or_default().into_values() {
-            if let Some(connection) = slot.glance(|glance| glance.live()) {
-                connection.end("the client is closed");
-            }
+            slot.glance(|glance| glance.close("the client is closed"));
         }
+    }
+}
+
+impl Dial {
+    /// Opens a connection at `at`, or notes the failure.
+    async fn open(
+        &self,
+        slot: &Slot,
+        broker: &BrokerAddr,
+        kind: ConnectionKind,
+        at: Instant,
+    ) -> Result<Arc<Connection>, Error> {
+        sleep_until(at).await;
+        let opened = Connection::open(broker, kind, &*self.connector, &self.config).await.map(Arc::new);
+        slot.glance(|glance| match opened {
+            Ok(connection) if glance.closed => {
+                connection.end("it is not wanted any more");
+                Err(Error::closed())
+            }
+            Ok(connection) => {
+                glance.connection = Some(Arc::clone(&connection));
+                glance.failures = 0;
+                glance.retry_at = None;
+                Ok(connection)
+            }
+            Err(error) => {
+                glance.failures = glance.failures.saturating_add(1);
+                let wait = RECONNECT.after(glance.failures, &self.env);
+                tracing::debug!(%broker, ?kind, %error, failures = glance.failures, ?wait, "no connection");
+                glance.connection = None;
+                glance.retry_at = Some(Instant::now() + wait);
+                Err(error)
+            }
+        })
     }
 }
