@@ -4,7 +4,7 @@ use std::{
     sync::{PoisonError, RwLock},
 };
 
-use redb::{Database, ReadTransaction, ReadableDatabase, WriteTransaction};
+use redb::{Database, DatabaseError, ReadTransaction, ReadableDatabase, WriteTransaction};
 
 use super::tables;
 use crate::store::StoreError;
@@ -13,8 +13,13 @@ use crate::store::StoreError;
 /// the next use.
 pub(super) struct File {
     path: PathBuf,
+    /// Opens the file, and again after a failure; a test puts a disk of its own under it.
+    opener: Opener,
     state: RwLock<State>,
 }
+
+/// How redb gets at the file.
+pub(super) type Opener = Box<dyn Fn(&Path) -> Result<Database, DatabaseError> + Send + Sync>;
 
 enum State {
     Open(Database),
@@ -25,9 +30,9 @@ enum State {
 }
 
 impl File {
-    pub(super) fn open(path: PathBuf) -> Result<Self, StoreError> {
-        let database = open(&path)?;
-        Ok(Self { path, state: RwLock::new(State::Open(database)) })
+    pub(super) fn open(path: PathBuf, opener: Opener) -> Result<Self, StoreError> {
+        let database = open(&path, &opener)?;
+        Ok(Self { path, opener, state: RwLock::new(State::Open(database)) })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -93,15 +98,15 @@ impl File {
         }
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         if matches!(*state, State::Failed) {
-            *state = State::Open(open(&self.path)?);
+            *state = State::Open(open(&self.path, &self.opener)?);
         }
         Ok(())
     }
 }
 
-fn open(path: &Path) -> Result<Database, StoreError> {
-    let database = Database::create(path).map_err(|error| match error {
-        redb::DatabaseError::DatabaseAlreadyOpen => StoreError::AlreadyOpen { path: path.to_owned() },
+fn open(path: &Path, opener: &Opener) -> Result<Database, StoreError> {
+    let database = opener(path).map_err(|error| match error {
+        DatabaseError::DatabaseAlreadyOpen => StoreError::AlreadyOpen { path: path.to_owned() },
         error => named(path, translate(error.into())),
     })?;
     tables::create(&database).map_err(|error| named(path, translate(error)))?;

@@ -11,7 +11,7 @@ use ottla_kafka_core::{BoxFuture, Env, Task};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Row, Store, StoreError, StreamEntry, Unit};
-use file::File;
+use file::{File, Opener};
 use writer::Request;
 
 /// Units of work that wait for the writer; further ones wait with their callers.
@@ -37,8 +37,11 @@ impl RedbStore {
     /// # Cancel safety
     /// Dropped, the file may have been made.
     pub async fn open(env: &Env, path: impl Into<PathBuf>) -> Result<Self, StoreError> {
-        let path = path.into();
-        let file = env.run_blocking(move || File::open(path)).await.ok_or_else(panicked)??;
+        Self::open_with(env, path.into(), Box::new(|path| redb::Database::create(path))).await
+    }
+
+    async fn open_with(env: &Env, path: PathBuf, opener: Opener) -> Result<Self, StoreError> {
+        let file = env.run_blocking(move || File::open(path, opener)).await.ok_or_else(panicked)??;
         let file = Arc::new(file);
         let (units, requests) = mpsc::channel(WAITING_MAX);
         let writer = env.spawn("redb writer", writer::run(env.clone(), Arc::clone(&file), requests));
@@ -112,56 +115,4 @@ impl fmt::Debug for RedbStore {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::Expected;
-
-    /// A file of its own, removed with the test.
-    struct Place(PathBuf);
-
-    impl Place {
-        fn new(env: &Env) -> Self {
-            Self(std::env::temp_dir().join(format!("ottla-store-{}.redb", env.uuid())))
-        }
-    }
-
-    impl Drop for Place {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_file(&self.0);
-        }
-    }
-
-    #[tokio::test]
-    async fn it_does_what_every_store_does() {
-        let env = Env::system();
-        let place = Place::new(&env);
-        let store = RedbStore::open(&env, &place.0).await.expect("opens");
-        crate::store::suite::run(Arc::new(store)).await;
-    }
-
-    #[tokio::test]
-    async fn a_second_store_is_refused_by_the_files_name_until_the_first_is_closed() {
-        let env = Env::system();
-        let place = Place::new(&env);
-        let first = RedbStore::open(&env, &place.0).await.expect("opens");
-        first.apply(Unit::new().put("t", "k", "v")).await.expect("applies");
-        let refused = RedbStore::open(&env, &place.0).await.expect_err("it is open");
-        assert_eq!(refused, StoreError::AlreadyOpen { path: place.0.clone() });
-        first.close().await;
-        assert_eq!(first.get("t", b"k").await, Err(StoreError::Closed));
-        assert_eq!(first.apply(Unit::new().put("t", "k", "w")).await, Err(StoreError::Closed));
-        let second = RedbStore::open(&env, &place.0).await.expect("opens again");
-        let row = second.get("t", b"k").await.expect("reads").expect("what was written is there");
-        assert_eq!(row.value, Bytes::from("v"));
-        let again = second.apply(Unit::new().put_if("t", "k", Expected::Absent, "x")).await;
-        assert!(again.is_err_and(|error| error.is_conflict()));
-    }
-
-    #[tokio::test]
-    async fn a_place_that_cannot_be_written_is_named() {
-        let env = Env::system();
-        let path = std::env::temp_dir().join(format!("ottla-no-such-directory-{}", env.uuid())).join("x.redb");
-        let error = RedbStore::open(&env, &path).await.expect_err("there is no directory");
-        assert!(error.to_string().contains(&path.display().to_string()), "{error}");
-    }
-}
+mod tests;
