@@ -149,3 +149,80 @@ async fn told(stopped: &mut watch::Receiver<bool>) {
     // The value that it waited for is a lock, which must not be held any longer.
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use axum::routing::get;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        sync::Notify,
+        time::timeout,
+    };
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(20);
+
+    async fn start(router: Router, limits: Limits) -> Server {
+        Server::start(&Env::system(), (Ipv4Addr::LOCALHOST, 0).into(), router, limits).await.expect("listens")
+    }
+
+    async fn connect(server: &Server, text: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(server.addr()).await.expect("connects");
+        stream.write_all(text.as_bytes()).await.expect("writes");
+        stream
+    }
+
+    async fn read_all(mut stream: TcpStream) -> String {
+        let mut text = Vec::new();
+        // A reset is an end, too.
+        let _ = timeout(LONG, stream.read_to_end(&mut text)).await.expect("the server ends it");
+        String::from_utf8(text).expect("text")
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_finish_its_headers_is_given_up() {
+        let limits = Limits::default().header_timeout(Duration::from_millis(50));
+        let server = start(Router::new(), limits).await;
+        let stream = connect(&server, "GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ").await;
+        assert!(!read_all(stream).await.contains("200"));
+    }
+
+    #[tokio::test]
+    async fn a_running_request_is_answered_before_the_end() {
+        let (entered, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let handler = {
+            let (entered, go) = (Arc::clone(&entered), Arc::clone(&go));
+            async move || {
+                entered.notify_one();
+                go.notified().await;
+                "done"
+            }
+        };
+        let server = start(Router::new().route("/", get(handler)), Limits::default()).await;
+        let stream = connect(&server, "GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        timeout(LONG, entered.notified()).await.expect("it arrives");
+        let (ended, answer) = tokio::join!(server.shutdown(LONG), async {
+            go.notify_one();
+            read_all(stream).await
+        });
+        assert!(ended);
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("done"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn connections_beyond_the_limit_wait() {
+        let router = Router::new().route("/", get(async || "done"));
+        let server = start(router, Limits::default().connections(1)).await;
+        let request = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+        let idle = connect(&server, "").await;
+        let waiting = connect(&server, request).await;
+        let mut byte = [0];
+        let early = timeout(Duration::from_millis(100), waiting.peek(&mut byte)).await;
+        assert!(early.is_err(), "answered beside another connection");
+        drop(idle);
+        assert!(read_all(waiting).await.starts_with("HTTP/1.1 200"));
+    }
+}

@@ -92,3 +92,46 @@ fn stock(product_id: &str, wanted: u32, products: &BTreeMap<&str, Option<Product
         in_stock: product.available >= wanted,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use ottla::Money;
+
+    use super::*;
+    use crate::pubsub::order::{Address, RequestedItem};
+
+    fn user() -> User {
+        let address = Address { street: "s".into(), city: "c".into(), postal_code: "p".into(), country: "FR".into() };
+        User { user_id: "user-456".into(), email: "john@example.com".into(), name: "John Doe".into(), address }
+    }
+
+    fn completed(price: i64, available: u32, quantities: &[u32]) -> Result<Order, Vec<Problem>> {
+        let lamp = Product { name: "Lamp".into(), unit_price: Money::from_minor(price), available };
+        let item = |quantity: &u32| RequestedItem { product_id: "prod-789".into(), quantity: *quantity };
+        let items = quantities.iter().map(item).collect();
+        let request = OrderRequest { order_id: None, customer_id: "user-456".into(), items };
+        complete(Uuid::nil(), &request, Some(user()), &BTreeMap::from([("prod-789", Some(lamp))]))
+    }
+
+    #[test]
+    fn stock_is_what_the_whole_order_leaves() {
+        let check = |available, quantities: &[u32], left, in_stock| {
+            let order = completed(4999, available, quantities).expect("complete");
+            let stock = Stock { product_id: "prod-789".into(), available: left, in_stock };
+            assert_eq!(order.inventory_status, [stock], "{quantities:?} of {available}");
+            assert_eq!(order.items.len(), quantities.len());
+        };
+        check(120, &[2], 118, true);
+        check(5, &[2, 3], 0, true);
+        check(4, &[2, 3], 0, false);
+        check(0, &[1], 0, false);
+    }
+
+    #[test]
+    fn amounts_are_exact_or_refused() {
+        let order = completed(4999, 120, &[2]).expect("complete");
+        assert_eq!(order.items[0].line_total.to_string(), "99.98");
+        let problems = completed(i64::MAX, 120, &[2]).expect_err("too much");
+        assert_eq!(problems[0].pointer(), "/items/0/quantity");
+    }
+}
