@@ -37,17 +37,17 @@ pub async fn mark(client: &Client) -> Result<Marks, DemoError> {
     Ok(Marks(marks))
 }
 
-/// Whether the group has committed all that is in `orders`.
+/// How many records of `orders` the group has not committed yet.
 ///
 /// # Errors
 /// The cluster does not answer.
 ///
 /// # Cancel safety
 /// Safe: it only reads.
-pub async fn is_drained(client: &Client) -> Result<bool, DemoError> {
+pub async fn uncommitted(client: &Client) -> Result<i64, DemoError> {
     let ends = ends(client, ORDERS).await?;
     let committed = client.admin().group_offsets(ORDERS_GROUP).await?;
-    Ok(ends.iter().all(|(partition, end)| *end == 0 || committed.get(partition).is_some_and(|offset| offset >= end)))
+    Ok(ends.iter().map(|(partition, end)| end - committed.get(partition).copied().unwrap_or(0).min(*end)).sum())
 }
 
 async fn ends(client: &Client, topic: &str) -> Result<BTreeMap<TopicPartition, i64>, Error> {

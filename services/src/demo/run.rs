@@ -29,8 +29,8 @@ use crate::pubsub::{
 
 /// How long the service may take until it is ready.
 const READY_WITHIN: Duration = Duration::from_secs(60);
-/// How long the consumer may take, after the last order, until all is settled.
-const DRAINED_WITHIN: Duration = Duration::from_secs(120);
+/// How long the consumer may stand still, after the last order, before it is not waited for any more.
+const STANDSTILL: Duration = Duration::from_secs(60);
 /// The store's file in the run's directory.
 const STORE: &str = "orders.redb";
 const GRACE: Duration = Duration::from_secs(30);
@@ -191,17 +191,25 @@ impl Stage {
         first
     }
 
-    /// Waits until the group has committed all of the topic.
+    /// Waits until the group has committed all of the topic, as long as it gets on.
     async fn drain(&self, progress: &Progress) -> Result<(), DemoError> {
-        let deadline = Instant::now() + DRAINED_WITHIN;
-        while !audit::is_drained(&self.client).await? {
-            if Instant::now() >= deadline {
-                progress.say("the consumer did not settle everything in time; what is left counts as lost");
+        let mut least = i64::MAX;
+        let mut give_up = Instant::now() + STANDSTILL;
+        loop {
+            let left = audit::uncommitted(&self.client).await?;
+            if left == 0 {
+                return Ok(());
+            }
+            if left < least {
+                least = left;
+                give_up = Instant::now() + STANDSTILL;
+            }
+            if Instant::now() >= give_up {
+                progress.say("the consumer stands still; what is not settled counts as lost");
                 return Ok(());
             }
             sleep(Duration::from_millis(50)).await;
         }
-        Ok(())
     }
 
     /// Ends the service, reads everything again and tells what it came to.

@@ -5,7 +5,7 @@ use crate::source::Source;
 /// Lines of a file that are not tests.
 const LIMIT: usize = 400;
 /// Files over the limit, with the length they may not exceed. It only ever shrinks.
-pub(crate) const RATCHET: &[(&str, usize)] = &[("kafka-core/src/fetch/fetcher.rs", 409)];
+pub(crate) const RATCHET: &[(&str, usize)] = &[];
 
 /// Files over the limit, and rows of the ratchet that are not needed any more.
 pub(crate) fn check(sources: &[Source], ratchet: &[(&str, usize)]) -> Vec<String> {
