@@ -1,7 +1,8 @@
 //! Every suite that needs a broker, in one binary.
 //!
 //! `OTTLA_TEST_BROKER=external:HOST:PORT | docker | jvm[:NODES] | embedded` chooses the lane; unset, it is Docker where
-//! an engine and its image are at hand, else the embedded broker. `OTTLA_TEST_SEED` repeats a run's random decisions.
+//! an engine and its image are at hand, else the embedded broker. `OTTLA_TEST_SEED` repeats a run's random decisions,
+//! `OTTLA_LOG` (such as `ottla_kafka_core=debug`) shows what the crates log.
 
 use std::process::ExitCode;
 
@@ -17,6 +18,7 @@ mod support;
 
 fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
+    log_if_asked();
     let mut suite = harness::Suite::default();
     cluster::tests(&mut suite);
     group::tests(&mut suite);
@@ -30,5 +32,11 @@ fn main() -> ExitCode {
             eprintln!("suite: {reason}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn log_if_asked() {
+    if let Ok(filter) = std::env::var("OTTLA_LOG") {
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     }
 }
