@@ -66,6 +66,11 @@ impl Context {
         &self.fixture
     }
 
+    /// Time, randomness and tasks.
+    pub(crate) fn env(&self) -> &Env {
+        &self.env
+    }
+
     /// The test's own random decisions.
     pub(crate) fn seed(&self) -> Seed {
         self.seed.clone()

@@ -7,22 +7,33 @@
 use std::process::ExitCode;
 
 mod cluster;
+mod command;
+mod delivery;
+mod demo;
 mod fixture;
 mod group;
 mod harness;
 mod hostile;
+mod http;
+mod kills;
 mod producer;
 mod pubsub;
 mod silent;
 mod support;
 
 fn main() -> ExitCode {
+    if command::is_asked_for() {
+        return ottla_services::cli::main();
+    }
     let arguments = libtest_mimic::Arguments::from_args();
     log_if_asked();
     let mut suite = harness::Suite::default();
     cluster::tests(&mut suite);
+    delivery::tests(&mut suite);
+    demo::tests(&mut suite);
     group::tests(&mut suite);
     hostile::tests(&mut suite);
+    kills::tests(&mut suite);
     producer::tests(&mut suite);
     pubsub::tests(&mut suite);
     silent::tests(&mut suite);

@@ -37,6 +37,10 @@ pub(super) struct ServeArgs {
     /// without it as the number of brokers allows.
     #[arg(long, value_name = "LAYOUT")]
     layout: Option<Layout>,
+    /// Makes this instance a static member of its groups: restarted within the session timeout, it has its partitions
+    /// back at once. Each instance needs its own.
+    #[arg(long, value_name = "ID")]
+    instance_id: Option<String>,
 }
 
 /// Which store.
@@ -88,6 +92,9 @@ async fn serve(args: ServeArgs) -> Result<Exit, String> {
     let mut builder = PubSub::builder(client.clone()).store(store).listen(args.listen);
     if let Some(layout) = args.layout {
         builder = builder.layout(layout);
+    }
+    if let Some(id) = args.instance_id {
+        builder = builder.instance_id(id);
     }
     let service = builder.start().await.map_err(|error| error.to_string())?;
     super::print_line(&format!("listening on http://{}", service.addr()));
