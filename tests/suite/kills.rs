@@ -193,10 +193,7 @@ impl<'a> Service<'a> {
         let listen = format!("127.0.0.1:{}", self.port);
         let store = format!("redb:{}", self.store.display());
         let bootstrap = self.cx.fixture().addresses().join(",");
-        // A static member has its partitions back at once; another would wait for the dead one's session to end.
-        let name = ["--instance-id", "orders-1"];
         let args = ["serve", "pubsub", "--listen", &listen, "--store", &store, "--bootstrap", &bootstrap];
-        let args = [&args[..], &name[..]].concat();
         self.process = Some(command::start(&args, &self.dir, &self.dir.join("log"))?);
         Ok(())
     }

@@ -3,7 +3,7 @@ use std::{net::SocketAddr, path::PathBuf, str::FromStr, sync::Arc, time::Duratio
 use clap::Args;
 use ottla::{
     BrokerAddr, Client, Env,
-    delivery::{MemoryStore, RedbStore, Store},
+    delivery::{MemoryStore, RedbStore, Store, StoreError, Unit},
 };
 
 use super::{Exit, complain, logging, signals};
@@ -38,7 +38,8 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "LAYOUT")]
     layout: Option<Layout>,
     /// Makes this instance a static member of its groups: restarted within the session timeout, it has its partitions
-    /// back at once. Each instance needs its own.
+    /// back at once. Each instance needs its own; a redb store keeps one for whoever opens it. Kafka:
+    /// `group.instance.id`.
     #[arg(long, value_name = "ID")]
     instance_id: Option<String>,
 }
@@ -87,13 +88,19 @@ async fn serve(args: ServeArgs) -> Result<Exit, String> {
         StoreAt::Memory => Arc::new(MemoryStore::new()),
         StoreAt::Redb(path) => Arc::new(RedbStore::open(&env, path).await.map_err(|error| error.to_string())?),
     };
+    let instance_id = match (args.instance_id, &args.store) {
+        (Some(given), _) => Some(given),
+        // One process has the file at a time, so the member that has it is always the same one.
+        (None, StoreAt::Redb(_)) => Some(kept_instance_id(&*store, &env).await.map_err(|error| error.to_string())?),
+        (None, StoreAt::Memory) => None,
+    };
     let client = Client::builder().bootstrap(args.bootstrap).client_id("orders").env(env).build();
     let client = client.map_err(|error| error.to_string())?;
     let mut builder = PubSub::builder(client.clone()).store(store).listen(args.listen);
     if let Some(layout) = args.layout {
         builder = builder.layout(layout);
     }
-    if let Some(id) = args.instance_id {
+    if let Some(id) = instance_id {
         builder = builder.instance_id(id);
     }
     let service = builder.start().await.map_err(|error| error.to_string())?;
@@ -106,9 +113,29 @@ async fn serve(args: ServeArgs) -> Result<Exit, String> {
     Ok(if report.requests_ended && report.drained { Exit::Done } else { Exit::Failed })
 }
 
+/// The instance id that is kept in the store; a new one in a new store.
+async fn kept_instance_id(store: &dyn Store, env: &Env) -> Result<String, StoreError> {
+    const TABLE: &str = "service";
+    const KEY: &[u8] = b"instance-id";
+    if let Some(row) = store.get(TABLE, KEY).await? {
+        return Ok(String::from_utf8_lossy(&row.value).into_owned());
+    }
+    let id = format!("orders-{}", env.uuid());
+    store.apply(Unit::new().put(TABLE, KEY, id.clone())).await?;
+    Ok(id)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_store_keeps_its_members_id() {
+        let (env, store, other) = (Env::system(), MemoryStore::new(), MemoryStore::new());
+        let first = kept_instance_id(&store, &env).await.expect("kept");
+        assert_eq!(kept_instance_id(&store, &env).await.expect("read back"), first);
+        assert_ne!(kept_instance_id(&other, &env).await.expect("kept"), first);
+    }
 
     #[test]
     fn a_store_is_named_by_its_kind() {
