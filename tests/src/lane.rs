@@ -38,11 +38,13 @@ pub struct Needs {
     pause: bool,
     real_kafka: bool,
     tools: bool,
+    alone: bool,
 }
 
 impl Needs {
     /// Any broker will do.
-    pub const ANY: Self = Self { nodes: 1, restart: false, pause: false, real_kafka: false, tools: false };
+    pub const ANY: Self =
+        Self { nodes: 1, restart: false, pause: false, real_kafka: false, tools: false, alone: false };
 
     /// At least this many nodes.
     #[must_use]
@@ -74,9 +76,15 @@ impl Needs {
         Self { tools: true, ..self }
     }
 
-    /// Whether the test disturbs the cluster, so that it must run alone.
-    pub fn disturbs(self) -> bool {
-        self.restart || self.pause
+    /// No other test runs meanwhile: it uses topics and groups whose names are not its own.
+    #[must_use]
+    pub const fn alone(self) -> Self {
+        Self { alone: true, ..self }
+    }
+
+    /// Whether no other test may run meanwhile.
+    pub fn is_alone(self) -> bool {
+        self.alone || self.restart || self.pause
     }
 
     /// What `offers` lacks for these needs; `None` if it lacks nothing.

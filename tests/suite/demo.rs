@@ -17,7 +17,7 @@ pub(crate) fn tests(suite: &mut Suite) {
     let own = the_demo_loses_nothing_on_its_own_broker;
     suite.long_test("demo::the_demo_loses_nothing_on_its_own_broker", Needs::ANY, limit, own);
     let lane = the_demo_loses_nothing_on_the_lanes_broker;
-    suite.long_test("demo::the_demo_loses_nothing_on_the_lanes_broker", Needs::ANY, limit, lane);
+    suite.long_test("demo::the_demo_loses_nothing_on_the_lanes_broker", Needs::ANY.alone(), limit, lane);
 }
 
 async fn the_demo_loses_nothing_on_its_own_broker(cx: Context) -> Outcome {

@@ -144,7 +144,7 @@ fn trial(test: Test, offers: Offers, context: Context, runtime: Handle, turns: A
         runtime.block_on(async {
             // Who disturbs the cluster has it alone.
             let (_shared, _alone);
-            if needs.disturbs() {
+            if needs.is_alone() {
                 _alone = turns.write().await;
             } else {
                 _shared = turns.read().await;

@@ -33,7 +33,12 @@ use crate::{
 pub(crate) fn tests(suite: &mut Suite) {
     let limit = Duration::from_secs(120);
     let travels = orders_travel_to_the_store_and_poison_to_the_dead_letters;
-    suite.long_test("pubsub::orders_travel_to_the_store_and_poison_to_the_dead_letters", Needs::ANY, limit, travels);
+    suite.long_test(
+        "pubsub::orders_travel_to_the_store_and_poison_to_the_dead_letters",
+        Needs::ANY.alone(),
+        limit,
+        travels,
+    );
     suite.test(
         "pubsub::without_a_cluster_it_starts_and_says_why",
         Needs::ANY,
