@@ -6,6 +6,7 @@
 
 use std::process::ExitCode;
 
+mod admin;
 mod cluster;
 mod command;
 mod delivery;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
     log_if_asked();
     let mut suite = harness::Suite::default();
+    admin::tests(&mut suite);
     cluster::tests(&mut suite);
     delivery::tests(&mut suite);
     demo::tests(&mut suite);

@@ -164,3 +164,68 @@ impl Partition {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kafka_protocol::{
+        messages::{BrokerId, TopicName, metadata_response::MetadataResponseBroker},
+        protocol::StrBytes,
+    };
+
+    use super::*;
+
+    /// An answer with `orders`, whose partitions have these leaders and leader epochs.
+    fn answer(id: u128, leaders: &[(i32, i32)]) -> MetadataResponse {
+        let partition = |(index, (leader, epoch)): (i32, &(i32, i32))| {
+            MetadataResponsePartition::default()
+                .with_partition_index(index)
+                .with_leader_id(BrokerId(*leader))
+                .with_leader_epoch(*epoch)
+        };
+        let topic = MetadataResponseTopic::default()
+            .with_name(Some(TopicName(StrBytes::from_static_str("orders"))))
+            .with_topic_id(Uuid::from_u128(id))
+            .with_partitions((0..).zip(leaders).map(partition).collect());
+        let broker = |id| {
+            MetadataResponseBroker::default()
+                .with_node_id(BrokerId(id))
+                .with_host(StrBytes::from_static_str("localhost"))
+                .with_port(9092 + id)
+        };
+        MetadataResponse::default().with_brokers(vec![broker(1), broker(2)]).with_topics(vec![topic])
+    }
+
+    fn leaders(cluster: &Cluster) -> Vec<Option<i32>> {
+        (0..3).map(|index| cluster.leader(&TopicPartition::new("orders", index))).collect()
+    }
+
+    #[test]
+    fn each_answer_is_a_later_generation_and_an_older_leader_does_not_come_back() {
+        let first = Cluster::default().after(answer(1, &[(1, 5), (2, 5)]));
+        assert_eq!((first.generation(), leaders(&first)), (1, vec![Some(1), Some(2), None]));
+        let lagging = first.after(answer(1, &[(2, 4), (1, 6)]));
+        assert_eq!((lagging.generation(), leaders(&lagging)), (2, vec![Some(1), Some(1), None]));
+    }
+
+    #[test]
+    fn a_topic_that_was_made_anew_starts_over() {
+        let old = Cluster::default().after(answer(1, &[(1, 5)]));
+        let new = old.after(answer(2, &[(2, 0)]));
+        assert_eq!(leaders(&new), [Some(2), None, None]);
+    }
+
+    #[test]
+    fn an_election_leaves_a_partition_without_a_leader() {
+        let cluster = Cluster::default().after(answer(1, &[(-1, 6)]));
+        assert_eq!(leaders(&cluster), [None, None, None]);
+        assert_eq!(cluster.partition(&TopicPartition::new("orders", 0)).map(|partition| partition.leader), Some(None));
+    }
+
+    #[test]
+    fn a_missing_or_hostile_partition_index_ends_the_list() {
+        let mut hole = answer(1, &[(1, 0), (1, 0), (1, 0)]);
+        hole.topics[0].partitions[1].partition_index = i32::MAX;
+        let cluster = Cluster::default().after(hole);
+        assert_eq!(leaders(&cluster), [Some(1), None, None]);
+    }
+}
