@@ -14,7 +14,7 @@ use libtest_mimic::Failed;
 use ottla::{
     Client,
     delivery::{MemoryStore, Store},
-    kafka::{Producer, ProducerRecord},
+    kafka::{ErrorCode, Producer, ProducerRecord, record::BatchBuilder},
 };
 use ottla_services::pubsub::{
     PubSub, Share,
@@ -151,12 +151,17 @@ async fn post_poison(client: &Client, base: u64) -> Result<BTreeMap<Uuid, Option
         Some(Bytes::from_static(b"no JSON")),
         Some(Bytes::from_static(b"{\"order_id\": \"\xff\"}")),
         Some(Bytes::from_static(b"{\"order_id\": 7}")),
-        Some(Bytes::from("[".repeat(1_000_000))),
+        Some(at_the_limit()),
     ];
-    let producer = Producer::builder(client).build()?;
+    let producer = Producer::builder(client).max_request_size(2 * MAX_MESSAGE_BYTES).build()?;
     let mut poison = BTreeMap::new();
+    let id = |n: usize| Uuid::from_u128(u128::from(base) << 64 | 1 << 32 | n as u128);
+    let larger = [&at_the_limit()[..], b"["].concat();
+    let refused = producer.send(ProducerRecord::to("orders").key(id(99).to_string()).value(larger)).await;
+    let refused = refused.err().ok_or("one byte more is no limit")?;
+    assert_eq!((refused.code(), refused.maybe_applied()), (Some(ErrorCode::MESSAGE_TOO_LARGE), false));
     for (n, value) in values.into_iter().enumerate() {
-        let id = Uuid::from_u128(u128::from(base) << 64 | 1 << 32 | n as u128);
+        let id = id(n);
         let record = ProducerRecord::to("orders").key(id.to_string());
         let record = value.clone().into_iter().fold(record, ProducerRecord::value);
         producer.send(record).await?;
@@ -164,6 +169,23 @@ async fn post_poison(client: &Client, base: u64) -> Result<BTreeMap<Uuid, Option
     }
     producer.close().await;
     Ok(poison)
+}
+
+/// Kafka's default of `max.message.bytes`, which the topic `orders` has.
+const MAX_MESSAGE_BYTES: usize = 1_048_588;
+
+/// A value whose batch, under a key as long as an order's id, is as large as the topic takes.
+fn at_the_limit() -> Bytes {
+    let key = Uuid::nil().to_string();
+    let mut value = vec![b'['; MAX_MESSAGE_BYTES];
+    loop {
+        let mut batch = BatchBuilder::new();
+        batch.push(0, Some(key.as_bytes()), Some(&value), &[]);
+        if batch.size() <= MAX_MESSAGE_BYTES {
+            return value.into();
+        }
+        value.truncate(value.len() - (batch.size() - MAX_MESSAGE_BYTES));
+    }
 }
 
 /// A client of the service's HTTP.
