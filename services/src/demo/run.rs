@@ -24,7 +24,7 @@ use super::{
 };
 use crate::pubsub::{
     PubSub, Share,
-    topics::{ORDERS, ORDERS_DLQ},
+    topics::{Layout, ORDERS, ORDERS_DLQ},
 };
 
 /// How long the service may take until it is ready.
@@ -112,6 +112,7 @@ impl Stage {
         let store = Arc::new(RedbStore::open(&env, directory.join(STORE)).await?);
         let service = PubSub::builder(client.clone())
             .store(Arc::clone(&store) as Arc<dyn Store>)
+            .layout(Layout::Development)
             .listen((Ipv4Addr::LOCALHOST, 0).into())
             .flaky(Share::percent(options.flaky_percent))
             .start()
