@@ -26,7 +26,7 @@ use ottla_tests::lane::Needs;
 use serde_json::json;
 use tokio::{
     sync::watch,
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 
 use crate::{
@@ -44,6 +44,7 @@ const KILLS: u32 = 20;
 const POSTERS: u32 = 3;
 const START_LIMIT: Duration = Duration::from_secs(60);
 const DRAIN_LIMIT: Duration = Duration::from_secs(120);
+const END_LIMIT: Duration = Duration::from_secs(30);
 
 pub(crate) fn tests(suite: &mut Suite) {
     let killed = a_service_killed_at_any_moment_loses_no_order;
@@ -115,7 +116,7 @@ async fn judge(cx: &Context, mut service: Service<'_>, orders: &BTreeMap<String,
             sleep(Duration::from_millis(20)).await;
         }
     }
-    service.kill().await?;
+    service.end().await?;
     let store = RedbStore::open(&Env::system(), &service.store).await?;
     let member = store.get("service", b"instance-id").await?.ok_or("the store keeps no member's id")?;
     forget(cx, &String::from_utf8(member.value.to_vec())?).await?;
@@ -236,6 +237,14 @@ impl<'a> Service<'a> {
         process.signal(Signal::Kill)?;
         process.wait().await?;
         Ok(())
+    }
+
+    /// Asks for an orderly end: it drains, commits and exits without a complaint.
+    async fn end(&mut self) -> Outcome {
+        let mut process = self.process.take().ok_or("the service does not run")?;
+        process.signal(Signal::Term)?;
+        let status = timeout(END_LIMIT, process.wait()).await??;
+        if status.success() { Ok(()) } else { Err(format!("{status}\n{}", process.tail(40)).into()) }
     }
 
     async fn until_ready(&mut self) -> Outcome {

@@ -7,6 +7,7 @@
 use std::process::ExitCode;
 
 mod admin;
+mod broker;
 mod cluster;
 mod command;
 mod delivery;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
     log_if_asked();
     let mut suite = harness::Suite::default();
     admin::tests(&mut suite);
+    broker::tests(&mut suite);
     cluster::tests(&mut suite);
     delivery::tests(&mut suite);
     demo::tests(&mut suite);
