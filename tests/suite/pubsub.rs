@@ -177,15 +177,13 @@ const MAX_MESSAGE_BYTES: usize = 1_048_588;
 /// A value whose batch, under a key as long as an order's id, is as large as the topic takes.
 fn at_the_limit() -> Bytes {
     let key = Uuid::nil().to_string();
-    let mut value = vec![b'['; MAX_MESSAGE_BYTES];
-    loop {
+    let fits = |length: &usize| {
         let mut batch = BatchBuilder::new();
-        batch.push(0, Some(key.as_bytes()), Some(&value), &[]);
-        if batch.size() <= MAX_MESSAGE_BYTES {
-            return value.into();
-        }
-        value.truncate(value.len() - (batch.size() - MAX_MESSAGE_BYTES));
-    }
+        batch.push(0, Some(key.as_bytes()), Some(&vec![b'['; *length]), &[]);
+        batch.size() <= MAX_MESSAGE_BYTES
+    };
+    let length = (0..MAX_MESSAGE_BYTES).rev().find(fits).unwrap_or_default();
+    vec![b'['; length].into()
 }
 
 /// A client of the service's HTTP.
