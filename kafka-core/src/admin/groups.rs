@@ -79,39 +79,19 @@ async fn ask(
     read(answer)
 }
 
+/// A partition of an answer: topic, number, offset, error code.
+type Part = (Arc<str>, i32, i64, i16);
+
 /// The offsets in either form of the answer.
 fn read(mut answer: OffsetFetchResponse) -> Result<BTreeMap<TopicPartition, i64>, Error> {
-    let failed = |code: ErrorCode| (code != ErrorCode::NONE).then(|| Error::broker(code, "OffsetFetch"));
-    let parts: Vec<(Arc<str>, i32, i64, i16)> = match answer.groups.pop() {
-        Some(group) => {
-            if let Some(error) = failed(ErrorCode(group.error_code)) {
-                return Err(error);
-            }
-            let topics = group.topics.into_iter();
-            let part = |topic: OffsetFetchResponseTopics| {
-                let name: Arc<str> = topic.name.as_str().into();
-                topic
-                    .partitions
-                    .into_iter()
-                    .map(move |p| (name.clone(), p.partition_index, p.committed_offset, p.error_code))
-            };
-            topics.flat_map(part).collect()
-        }
-        None => {
-            if let Some(error) = failed(ErrorCode(answer.error_code)) {
-                return Err(error);
-            }
-            let topics = answer.topics.into_iter();
-            let part = |topic: OffsetFetchResponseTopic| {
-                let name: Arc<str> = topic.name.as_str().into();
-                topic
-                    .partitions
-                    .into_iter()
-                    .map(move |p| (name.clone(), p.partition_index, p.committed_offset, p.error_code))
-            };
-            topics.flat_map(part).collect()
-        }
+    let (code, parts): (i16, Vec<Part>) = match answer.groups.pop() {
+        Some(group) => (group.error_code, group.topics.into_iter().flat_map(of_group).collect()),
+        None => (answer.error_code, answer.topics.into_iter().flat_map(of_answer).collect()),
     };
+    let code = ErrorCode(code);
+    if code != ErrorCode::NONE {
+        return Err(Error::broker(code, "OffsetFetch"));
+    }
     let mut offsets = BTreeMap::new();
     for (topic, partition, offset, code) in parts {
         let topic_partition = TopicPartition::new(topic, partition);
@@ -128,4 +108,16 @@ fn read(mut answer: OffsetFetchResponse) -> Result<BTreeMap<TopicPartition, i64>
         }
     }
     Ok(offsets)
+}
+
+/// The partitions of a topic of the newer form.
+fn of_group(topic: OffsetFetchResponseTopics) -> impl Iterator<Item = Part> {
+    let name: Arc<str> = topic.name.as_str().into();
+    topic.partitions.into_iter().map(move |p| (name.clone(), p.partition_index, p.committed_offset, p.error_code))
+}
+
+/// The same of the older form, which is another type.
+fn of_answer(topic: OffsetFetchResponseTopic) -> impl Iterator<Item = Part> {
+    let name: Arc<str> = topic.name.as_str().into();
+    topic.partitions.into_iter().map(move |p| (name.clone(), p.partition_index, p.committed_offset, p.error_code))
 }

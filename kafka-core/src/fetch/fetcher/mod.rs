@@ -135,8 +135,8 @@ impl Fetcher {
     /// Goes on with the requests in flight without handing anything out, and never ends: for an owner that cannot
     /// take more right now. At most one answer a leader waits meanwhile.
     ///
-    /// Not to poll the fetcher at all would stop its requests where they are, possibly with the client's connection
-    /// or metadata in their hands, and so stop everybody.
+    /// Not to poll the fetcher at all would stop its requests where they are, one perhaps in the middle of a write that
+    /// others on its connection wait behind.
     ///
     /// # Cancel safety
     /// Safe: what was read is handed out by [`next`](Self::next).
