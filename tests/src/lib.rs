@@ -1,13 +1,15 @@
 //! What the suites share and what is checked by tests of its own: no broker is needed here.
 //!
 //! - [`history`]: what clients did and what a log holds, and the rules both must obey.
-//! - [`proxy`]: a TCP proxy that cuts, delays, refuses and silences connections.
+//! - [`proxy`]: a TCP proxy that cuts, truncates, delays, refuses and silences connections.
 //! - [`stub`]: brokers that never answer, or answer what the test says.
 //! - [`lane`]: which broker the suites run on, what a lane offers and what a test needs.
 //! - [`seed`]: random decisions that a printed number repeats.
+//! - [`size`]: how large the long tests are.
 
 pub mod history;
 pub mod lane;
 pub mod proxy;
 pub mod seed;
+pub mod size;
 pub mod stub;

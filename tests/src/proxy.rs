@@ -1,4 +1,4 @@
-//! A TCP proxy that cuts, delays, refuses and silences connections.
+//! A TCP proxy that cuts, truncates, delays, refuses and silences connections.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -21,6 +21,8 @@ struct Mode {
     delay: Duration,
     /// Connections of an earlier number are cut.
     cuts: u64,
+    /// Connections of an earlier number pass on half of the next piece of data, and are cut.
+    truncations: u64,
 }
 
 /// A proxy before one address. Dropping it closes all.
@@ -54,6 +56,11 @@ impl Proxy {
     /// Cuts the connections there are; new ones are welcome.
     pub fn cut(&self) {
         self.mode.send_modify(|mode| mode.cuts += 1);
+    }
+
+    /// Cuts each connection in the middle of what passes next, in whichever direction.
+    pub fn truncate(&self) {
+        self.mode.send_modify(|mode| mode.truncations += 1);
     }
 
     /// Whether new connections are closed at once.
@@ -105,6 +112,7 @@ async fn pass(client: TcpStream, upstream: String, mut mode: watch::Receiver<Mod
 
 async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut mode: watch::Receiver<Mode>) {
     let mut buffer = vec![0; 16 * 1024];
+    let truncations = mode.borrow().truncations;
     loop {
         let Ok(count @ 1..) = from.read(&mut buffer).await else { return };
         let delay = mode.borrow().delay;
@@ -112,8 +120,9 @@ async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut mode: watch::
         if mode.wait_for(|mode| !mode.silent).await.is_err() {
             return;
         }
-        let Some(data) = buffer.get(..count) else { return };
-        if to.write_all(data).await.is_err() {
+        let truncated = mode.borrow().truncations != truncations;
+        let Some(data) = buffer.get(..if truncated { count / 2 } else { count }) else { return };
+        if to.write_all(data).await.is_err() || truncated {
             return;
         }
     }
@@ -175,6 +184,21 @@ mod tests {
         let mut answer = [0; 5];
         stream.read_exact(&mut answer).await?;
         assert_eq!(&answer, b"hello");
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_truncated_connection_ends_in_the_middle() -> io::Result<()> {
+        let (address, _server) = echo().await?;
+        let proxy = Proxy::start(&address).await?;
+        let mut stream = TcpStream::connect(proxy.address()).await?;
+        assert_eq!(say(&mut stream, b"hello").await?, b"hello");
+        proxy.truncate();
+        stream.write_all(b"goodbye!").await?;
+        let mut rest = Vec::new();
+        // What arrived before the end is not more than half; how the end shows is the system's business.
+        let _ = stream.read_to_end(&mut rest).await;
+        assert!(b"good".starts_with(&rest), "{rest:?}");
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use ottla_kafka_core::{BoxFuture, Env};
 use ottla_tests::{
     lane::{Lane, Needs, Offers, most_ignored},
     seed::Seed,
+    size::Size,
 };
 use tokio::{runtime::Handle, sync::RwLock, time::timeout};
 
@@ -57,6 +58,7 @@ pub(crate) struct Context {
     name: &'static str,
     fixture: Arc<Fixture>,
     seed: Seed,
+    size: Size,
     env: Env,
 }
 
@@ -74,6 +76,16 @@ impl Context {
     /// The test's own random decisions.
     pub(crate) fn seed(&self) -> Seed {
         self.seed.clone()
+    }
+
+    /// How large the run is.
+    pub(crate) fn size(&self) -> Size {
+        self.size
+    }
+
+    /// Says what was measured: `cargo xtask soak` keeps these lines.
+    pub(crate) fn figure(&self, text: &str) {
+        eprintln!("figure {} on {}: {text}", self.name, self.fixture.lane());
     }
 
     /// A name that no other test and no other run on this cluster uses, for a topic or a group.
@@ -94,7 +106,7 @@ pub(crate) fn run(arguments: &Arguments, suite: Suite) -> Result<ExitCode, Strin
         Ok(text) => Some(text.parse::<Lane>().map_err(|error| format!("OTTLA_TEST_BROKER: {error}"))?),
         Err(_) => None,
     };
-    let seed = seed()?;
+    let (seed, size) = (seed()?, size()?);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| e.to_string())?;
     let fixture = Arc::new(runtime.block_on(Fixture::start(asked)).map_err(|error| error.to_string())?);
     eprintln!("lane {}: {}; OTTLA_TEST_SEED={seed}", fixture.lane(), fixture.describe());
@@ -107,6 +119,7 @@ pub(crate) fn run(arguments: &Arguments, suite: Suite) -> Result<ExitCode, Strin
             name: test.name,
             fixture: Arc::clone(&fixture),
             seed: Seed::new(seed).fork(test.name),
+            size,
             env: Env::system(),
         };
         trial(test, offers, context, runtime.handle().clone(), Arc::clone(&turns))
@@ -162,6 +175,13 @@ fn seed() -> Result<u64, String> {
     match std::env::var("OTTLA_TEST_SEED") {
         Ok(text) => text.parse().map_err(|error| format!("OTTLA_TEST_SEED: {error}")),
         Err(_) => Ok(Env::system().random_u64() >> 32),
+    }
+}
+
+fn size() -> Result<Size, String> {
+    match std::env::var("OTTLA_TEST_SIZE") {
+        Ok(text) => text.parse().map_err(|error| format!("OTTLA_TEST_SIZE: {error}")),
+        Err(_) => Ok(Size::default()),
     }
 }
 

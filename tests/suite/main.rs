@@ -2,12 +2,14 @@
 //!
 //! `OTTLA_TEST_BROKER=external:HOST:PORT | docker | jvm[:NODES] | embedded` chooses the lane; unset, it is Docker where
 //! an engine and its image are at hand, else the embedded broker. `OTTLA_TEST_SEED` repeats a run's random decisions,
-//! `OTTLA_LOG` (such as `ottla_kafka_core=debug`) shows what the crates log.
+//! `OTTLA_TEST_SIZE=soak` makes the long tests as large as the promises, `OTTLA_LOG` (such as
+//! `ottla_kafka_core=debug`) shows what the crates log.
 
 use std::process::ExitCode;
 
 mod admin;
 mod broker;
+mod chaos;
 mod cluster;
 mod command;
 mod delivery;
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
     let mut suite = harness::Suite::default();
     admin::tests(&mut suite);
     broker::tests(&mut suite);
+    chaos::tests(&mut suite);
     cluster::tests(&mut suite);
     delivery::tests(&mut suite);
     demo::tests(&mut suite);
