@@ -31,5 +31,5 @@ pub use control::ControlKind;
 pub use error::{RecordError, RecordErrorKind};
 pub use fields::ProducerStamp;
 pub use header::Header;
-pub use records::{Headers, RecordView, Records};
+pub use records::{Headers, RecordView, Records, TimestampType};
 pub(crate) use restamp::restamped;

@@ -9,9 +9,19 @@ use super::{Batch, Codec, RecordError, RecordErrorKind, varint};
 pub struct RecordView<'a> {
     offset: i64,
     timestamp: i64,
+    timestamp_type: TimestampType,
     key: Option<&'a [u8]>,
     value: Option<&'a [u8]>,
     headers: Headers<'a>,
+}
+
+/// Whose clock a record's timestamp is. Kafka: `message.timestamp.type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimestampType {
+    /// The producer's, when it made the record.
+    CreateTime,
+    /// The broker's, when it appended the record.
+    LogAppendTime,
 }
 
 impl<'a> RecordView<'a> {
@@ -23,6 +33,11 @@ impl<'a> RecordView<'a> {
     /// The record's timestamp in milliseconds since the epoch: its producer's or, if the topic says so, its broker's.
     pub fn timestamp(&self) -> i64 {
         self.timestamp
+    }
+
+    /// Whose clock the timestamp is.
+    pub fn timestamp_type(&self) -> TimestampType {
+        self.timestamp_type
     }
 
     /// The key.
@@ -98,11 +113,12 @@ impl<'a> Records<'a> {
         let key = nullable_bytes(from).ok_or("its key is longer than the record")?;
         let value = nullable_bytes(from).ok_or("its value is longer than the record")?;
         let headers = headers(record)?;
-        let timestamp = match self.batch.log_append_time() {
-            Some(timestamp) => timestamp,
-            None => self.batch.base_timestamp().saturating_add(timestamp_delta),
+        let (timestamp, timestamp_type) = match self.batch.log_append_time() {
+            Some(timestamp) => (timestamp, TimestampType::LogAppendTime),
+            None => (self.batch.base_timestamp().saturating_add(timestamp_delta), TimestampType::CreateTime),
         };
-        Ok(RecordView { offset: self.batch.base_offset().saturating_add(offset_delta), timestamp, key, value, headers })
+        let offset = self.batch.base_offset().saturating_add(offset_delta);
+        Ok(RecordView { offset, timestamp, timestamp_type, key, value, headers })
     }
 
     #[cold]

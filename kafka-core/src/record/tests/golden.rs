@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{Owned, only_batch, only_error, owned};
-use crate::record::{BatchBuilder, Codec, ControlKind, Header, ProducerStamp, RecordErrorKind, batches};
+use crate::record::{BatchBuilder, Codec, ControlKind, Header, ProducerStamp, RecordErrorKind, TimestampType, batches};
 
 const TIME: i64 = 1_700_000_000_000;
 
@@ -93,6 +93,10 @@ fn log_append_time_is_the_timestamp_of_all_records() {
     assert_eq!(batch.log_append_time(), Some(TIME + 5000));
     let expected = [record(60, TIME + 5000, Some("a"), Some("1")), record(61, TIME + 5000, Some("b"), Some("2"))];
     assert_eq!(owned(&batch), expected);
+    for (name, whose) in [("log-append-time", TimestampType::LogAppendTime), ("producer", TimestampType::CreateTime)] {
+        let batch = only_batch(golden(name));
+        assert!(batch.records().flatten().all(|record| record.timestamp_type() == whose), "{name}");
+    }
 }
 
 #[test]
