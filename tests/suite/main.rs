@@ -14,6 +14,7 @@ mod cluster;
 mod command;
 mod delivery;
 mod demo;
+mod dropped;
 mod fixture;
 mod group;
 mod harness;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
     cluster::tests(&mut suite);
     delivery::tests(&mut suite);
     demo::tests(&mut suite);
+    dropped::tests(&mut suite);
     group::tests(&mut suite);
     hostile::tests(&mut suite);
     kills::tests(&mut suite);

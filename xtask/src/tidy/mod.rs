@@ -4,6 +4,7 @@ mod acceptance;
 mod async_docs;
 mod biased;
 mod crate_arrows;
+mod dropped;
 mod files;
 mod forbidden;
 mod length;
@@ -33,6 +34,7 @@ pub(crate) fn run(root: &Path, figures: Figures) -> Outcome<Vec<String>> {
     problems.extend(length::check(&files.sources, length::RATCHET));
     problems.extend(forbidden::check(&files));
     problems.extend(async_docs::check(&files));
+    problems.extend(dropped::check(&files));
     let evidence = shown_by::Evidence::of(&files);
     problems.extend(seeds::check(&files, &evidence));
     problems.extend(acceptance::check(&files, &evidence, figures));
