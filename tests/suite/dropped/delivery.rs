@@ -76,7 +76,8 @@ async fn run(cx: Context) -> Result<usize, Failed> {
         let group = cx.unique("run");
         let handled = Handled::default();
         let shutdown = all_committed(client.clone(), of.clone(), group.clone());
-        let ended = dropped_after(awaits, worker(&client, &of, &group, &handled)?.run(shutdown)).await.is_some();
+        let running = Box::pin(worker(&client, &of, &group, &handled)?.run(shutdown));
+        let ended = dropped_after(awaits, running).await.is_some();
         let (done, promised) = (count(&handled), committed(&client, &of, &group).await?);
         if promised > done {
             return Err(format!("committed {promised}, handled only {done}").into());
@@ -181,7 +182,10 @@ async fn until_free(env: &Env, path: &std::path::Path) -> Result<(), Failed> {
     let deadline = Instant::now() + WEDGED / 2;
     loop {
         match RedbStore::open(env, path).await {
-            Ok(store) => return Ok(store.close().await),
+            Ok(store) => {
+                store.close().await;
+                return Ok(());
+            }
             Err(error) if Instant::now() > deadline => return Err(error.into()),
             Err(_) => sleep(Duration::from_millis(5)).await,
         }

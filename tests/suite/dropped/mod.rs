@@ -28,10 +28,26 @@ const AWAITS_MAX: usize = 500;
 
 pub(crate) fn tests(suite: &mut Suite) {
     let limit = Duration::from_secs(300);
-    suite.long_test("dropped::calls_can_be_made_again", Needs::ANY, limit, |cx| rows(cx, calls::ROWS));
-    suite.long_test("dropped::a_consumer_goes_on", Needs::ANY, limit, |cx| rows(cx, consumer::ROWS));
-    suite.long_test("dropped::a_worker_settles_every_record", Needs::ANY, limit, |cx| rows(cx, delivery::ROWS));
-    suite.long_test("dropped::a_producer_keeps_its_promises", Needs::ANY, limit, |cx| rows(cx, producer::ROWS));
+    suite.long_test("dropped::calls_can_be_made_again", Needs::ANY, limit, calls_can_be_made_again);
+    suite.long_test("dropped::a_consumer_goes_on", Needs::ANY, limit, a_consumer_goes_on);
+    suite.long_test("dropped::a_worker_settles_every_record", Needs::ANY, limit, a_worker_settles_every_record);
+    suite.long_test("dropped::a_producer_keeps_its_promises", Needs::ANY, limit, a_producer_keeps_its_promises);
+}
+
+async fn calls_can_be_made_again(cx: Context) -> Outcome {
+    rows(cx, calls::ROWS).await
+}
+
+async fn a_consumer_goes_on(cx: Context) -> Outcome {
+    rows(cx, consumer::ROWS).await
+}
+
+async fn a_worker_settles_every_record(cx: Context) -> Outcome {
+    rows(cx, delivery::ROWS).await
+}
+
+async fn a_producer_keeps_its_promises(cx: Context) -> Outcome {
+    rows(cx, producer::ROWS).await
 }
 
 async fn rows(cx: Context, rows: &[Row]) -> Outcome {
