@@ -96,14 +96,15 @@ async fn drive(cx: Context) -> Result<usize, Failed> {
         fetcher.assign(of.clone(), 0);
         let mut reading = Reading::default();
         while !reading.is_complete() {
-            dropped_after(awaits, fetcher.drive()).await;
+            // Once its answers are in, it waits for ever.
+            dropped_after(0, fetcher.drive()).await;
             match fetcher.next().await {
                 Fetched::Records(records) => reading.take(records.iter().map(|record| record.offset()))?,
                 Fetched::Progress { .. } => {}
                 Fetched::Failed { error, .. } => return Err(error.into()),
             }
         }
-        Ok(awaits == 1)
+        Ok(awaits == 0)
     })
     .await
 }
