@@ -4,10 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use ottla_kafka_core::{Error, FetchConfig};
 
-use crate::{
-    assignor::{Assignor, Range},
-    membership,
-};
+use crate::{assignor::Assignor, membership};
 
 /// What to do when a partition's position is not in its log any more, or not yet.
 ///
@@ -40,7 +37,8 @@ pub(crate) struct GroupConfig {
     pub(crate) offset_reset: OffsetReset,
     pub(crate) metadata_max_age: Duration,
     pub(crate) commit_timeout: Duration,
-    pub(crate) assignor: Arc<dyn Assignor>,
+    /// In the order of preference.
+    pub(crate) assignors: Vec<Assignor>,
 }
 
 impl GroupConfig {
@@ -56,7 +54,7 @@ impl GroupConfig {
             offset_reset: OffsetReset::default(),
             metadata_max_age: Duration::from_secs(300),
             commit_timeout: Duration::from_secs(30),
-            assignor: Arc::new(Range),
+            assignors: vec![Assignor::Range],
         }
     }
 
@@ -83,7 +81,7 @@ impl GroupConfig {
         if problems.is_empty() { Ok(()) } else { Err(Error::invalid(problems.join("; "))) }
     }
 
-    fn problems(&self) -> [Option<String>; 7] {
+    fn problems(&self) -> [Option<String>; 8] {
         let unless = |fine: bool, problem: String| (!fine).then_some(problem);
         let (session, heartbeat) = (self.session_timeout, self.heartbeat_interval);
         let (poll, drain) = (self.max_poll_interval, self.revoke_drain);
@@ -95,6 +93,7 @@ impl GroupConfig {
                 self.topics.iter().all(|topic| named(topic)),
                 "a topic's name is empty or longer than 249 bytes".to_owned(),
             ),
+            unless(!self.assignors.is_empty(), "partition.assignment.strategy is empty".to_owned()),
             unless(
                 self.instance_id.as_deref().is_none_or(named),
                 "group.instance.id is empty or longer than 249 bytes".to_owned(),
@@ -158,6 +157,7 @@ mod tests {
         check(|c| c.topics.clear(), &["no topic"]);
         check(|c| c.topics.push("".into()), &["a topic's name"]);
         check_with(1, |c| c.topics.clear(), &["no topic", "fetch.max.bytes"]);
+        check(|c| c.assignors.clear(), &["partition.assignment.strategy"]);
         check(|c| c.instance_id = Some(String::new()), &["group.instance.id"]);
         check(|c| c.heartbeat_interval = Duration::from_secs(16), &["heartbeat.interval.ms"]);
         check(|c| c.revoke_drain = Duration::from_secs(101), &["revoke.drain"]);

@@ -6,6 +6,7 @@ use ottla_kafka_core::{Client, Env, Error, FetchConfig, Fetcher, Task};
 use tokio::sync::mpsc;
 
 use crate::{
+    assignor::Assignor,
     config::{GroupConfig, OffsetReset},
     coordinator::ClientRequests,
     event::Event,
@@ -146,6 +147,18 @@ impl ConsumerBuilder {
     /// max poll interval.
     pub fn revoke_drain(mut self, drain: Duration) -> Self {
         self.config.revoke_drain = drain;
+        self
+    }
+
+    /// How the group's leader spreads the partitions, the preferred one first; default [`Assignor::Range`]. The group
+    /// takes one that all its members offer. Kafka: `partition.assignment.strategy`.
+    pub fn assignors(mut self, assignors: impl IntoIterator<Item = Assignor>) -> Self {
+        self.config.assignors.clear();
+        for assignor in assignors {
+            if !self.config.assignors.contains(&assignor) {
+                self.config.assignors.push(assignor);
+            }
+        }
         self
     }
 

@@ -19,6 +19,7 @@ mod records;
 mod revoke;
 mod status;
 
+pub use assignor::Assignor;
 pub use config::OffsetReset;
 pub use consumer::{Consumer, ConsumerBuilder};
 pub use event::{Assigned, Event};

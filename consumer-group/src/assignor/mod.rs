@@ -1,9 +1,13 @@
 //! Which member reads which partition: decided by the group's leader, in pure code.
 //!
-//! Round robin, sticky and cooperative sticky will stand here as siblings of [`range`]: an assignor is a name that
-//! all members of the group offer, and a function.
+//! Sticky and cooperative sticky will stand here as siblings of [`range`] and [`round_robin`]: an assignor is a name
+//! that all members of the group offer, and a function.
 
+mod order;
 mod range;
+mod round_robin;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,8 +15,6 @@ use std::{
 };
 
 use ottla_kafka_core::TopicPartition;
-
-pub(crate) use range::Range;
 
 /// Partitions of each topic; a topic that does not exist (yet) is absent.
 pub(crate) type PartitionCounts = BTreeMap<Arc<str>, i32>;
@@ -28,11 +30,40 @@ pub(crate) struct Subscriber {
     pub(crate) topics: BTreeSet<Arc<str>>,
 }
 
-/// A strategy that the members of a group agree on by its name.
-pub(crate) trait Assignor: Send + Sync {
+/// How the group's leader spreads partitions over members. Kafka: `partition.assignment.strategy`.
+///
+/// The group takes one that all its members offer, so a group changes over by offering both for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Assignor {
+    /// Each topic by itself: consecutive partitions to the members in order, the first ones get one more if it does
+    /// not divide. Partition `n` of topics with as many partitions goes to the same member.
+    Range,
+    /// All partitions of all topics in turn: members differ by one partition at most if all subscribe to the same.
+    RoundRobin,
+}
+
+impl Assignor {
     /// The name on the wire, as `kafka-consumer-groups.sh` shows it.
-    fn name(&self) -> &'static str;
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Range => "range",
+            Self::RoundRobin => "roundrobin",
+        }
+    }
 
     /// Spreads the partitions over the subscribers.
-    fn assign(&self, partitions: &PartitionCounts, members: &[Subscriber]) -> Assignments;
+    pub(crate) fn assign(self, partitions: &PartitionCounts, members: &[Subscriber]) -> Assignments {
+        let mut ordered: Vec<&Subscriber> = members.iter().collect();
+        ordered.sort_by(|a, b| order::members(a, b));
+        let mut assignments: Assignments = members.iter().map(|m| (m.member_id.clone(), Vec::new())).collect();
+        let mut give = |member: &Subscriber, tp: TopicPartition| {
+            assignments.entry(member.member_id.clone()).or_default().push(tp);
+        };
+        match self {
+            Self::Range => range::assign(partitions, &ordered, &mut give),
+            Self::RoundRobin => round_robin::assign(partitions, &ordered, &mut give),
+        }
+        assignments
+    }
 }

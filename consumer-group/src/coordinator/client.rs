@@ -20,7 +20,7 @@ use super::{
 use crate::{
     assignor::{Assignments, PartitionCounts},
     config::GroupConfig,
-    membership::{JoinAnswer, JoinedMember, MemberId},
+    membership::{JoinAnswer, MemberId, Round},
     offsets::{Committed, Offsets, commit_answer, commit_request, committed_answer, committed_request},
 };
 
@@ -61,15 +61,19 @@ impl ClientRequests {
     }
 
     /// What the leader assigns, and what it bases that on.
-    async fn assign(&self, lead: &[JoinedMember]) -> Result<(Assignments, GroupTopics), Error> {
-        let members = subscribers(lead);
+    async fn assign(&self, round: &Round) -> Result<(Assignments, GroupTopics), Error> {
+        let members = subscribers(&round.members);
         let mut topics: Vec<Arc<str>> = members.iter().flat_map(|member| member.topics.iter().cloned()).collect();
         topics.sort();
         topics.dedup();
         let names: Vec<&str> = topics.iter().map(|topic| topic.as_ref()).collect();
         let cluster = self.client.metadata().topics(&names).await?;
         let counts = counts(&cluster, &topics);
-        Ok((self.config.assignor.assign(&counts, &members), GroupTopics { topics, counts }))
+        let assignments = match round.keeps_assignment {
+            true => Assignments::new(),
+            false => round.assignor.assign(&counts, &members),
+        };
+        Ok((assignments, GroupTopics { topics, counts }))
     }
 }
 
@@ -102,13 +106,13 @@ impl Requests for ClientRequests {
         join_answer(&self.config, answer)
     }
 
-    async fn sync(&self, to: BrokerAddr, member: MemberId, lead: Vec<JoinedMember>) -> Result<Synced, Error> {
-        let (assignments, led) = match lead.as_slice() {
+    async fn sync(&self, to: BrokerAddr, member: MemberId, round: Round) -> Result<Synced, Error> {
+        let (assignments, led) = match round.members.as_slice() {
             [] => (Assignments::new(), None),
-            lead => self.assign(lead).await.map(|(assignments, topics)| (assignments, Some(topics)))?,
+            _ => self.assign(&round).await.map(|(assignments, topics)| (assignments, Some(topics)))?,
         };
-        let answer = self.barrier(to, &sync_request(&self.config, &member, &assignments)).await?;
-        Ok(Synced { partitions: sync_answer(&self.config, &answer)?.partitions(), led })
+        let answer = self.barrier(to, &sync_request(&self.config, &member, round.assignor, &assignments)).await?;
+        Ok(Synced { partitions: sync_answer(round.assignor, &answer)?.partitions(), led })
     }
 
     async fn heartbeat(&self, to: BrokerAddr, member: MemberId) -> Result<(), Error> {

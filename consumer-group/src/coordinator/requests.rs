@@ -6,7 +6,7 @@ use ottla_kafka_core::{BrokerAddr, Error, ErrorCode, TopicPartition};
 
 use crate::{
     assignor::PartitionCounts,
-    membership::{JoinAnswer, JoinedMember, MemberId},
+    membership::{JoinAnswer, MemberId, Round},
     offsets::{Committed, Offsets},
 };
 
@@ -18,12 +18,12 @@ pub(crate) trait Requests: Send + Sync + 'static {
     /// JoinGroup, until the barrier falls.
     fn join(&self, to: BrokerAddr, member_id: String) -> impl Future<Output = Result<JoinAnswer, Error>> + Send;
 
-    /// Assigns partitions to `lead`, if any, and sends SyncGroup.
+    /// Assigns partitions to the members of the round, if any, and sends SyncGroup.
     fn sync(
         &self,
         to: BrokerAddr,
         member: MemberId,
-        lead: Vec<JoinedMember>,
+        round: Round,
     ) -> impl Future<Output = Result<Synced, Error>> + Send;
 
     /// Heartbeat.

@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use ottla_kafka_core::{BrokerAddr, ErrorCode, TopicPartition};
 
+use crate::assignor::Assignor;
+
 /// Names a request, so that only its own answer counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Attempt(pub(crate) u64);
@@ -31,6 +33,17 @@ pub(crate) struct JoinedMember {
     pub(crate) metadata: Bytes,
 }
 
+/// What the group agreed on, and what of it is the leader's business.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Round {
+    pub(crate) assignor: Assignor,
+    /// Whom to assign partitions to; empty for all but the leader.
+    pub(crate) members: Vec<JoinedMember>,
+    /// The leader only has to watch the partition counts: it came back as a static member, and everybody keeps what
+    /// they have (KIP-814).
+    pub(crate) keeps_assignment: bool,
+}
+
 /// Why partitions were lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Loss {
@@ -51,8 +64,8 @@ pub(crate) enum Action {
     FindCoordinator { attempt: Attempt },
     /// Send JoinGroup; it replaces a JoinGroup or SyncGroup in flight.
     Join { attempt: Attempt, coordinator: BrokerAddr, member_id: String },
-    /// Assign partitions to `lead`, if any, and send SyncGroup.
-    Sync { attempt: Attempt, coordinator: BrokerAddr, member: MemberId, lead: Vec<JoinedMember> },
+    /// Assign partitions to the members of the round, if any, and send SyncGroup.
+    Sync { attempt: Attempt, coordinator: BrokerAddr, member: MemberId, round: Round },
     /// Send a heartbeat.
     Heartbeat { attempt: Attempt, coordinator: BrokerAddr, member: MemberId },
     /// Send LeaveGroup; its answer does not matter.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ottla_kafka_core::{BrokerAddr, Error, ErrorCode, ErrorKind, TopicPartition};
 
-use super::action::{Attempt, JoinedMember};
+use super::action::{Attempt, Round};
 
 /// What happened.
 #[derive(Clone, Debug)]
@@ -39,13 +39,7 @@ pub(crate) enum JoinAnswer {
     /// The id to join with (KIP-394): so an answer that gets lost leaves no member behind.
     MemberIdRequired(String),
     /// The barrier has fallen.
-    Joined {
-        generation: i32,
-        member_id: String,
-        leads: bool,
-        /// Whom to assign partitions to; empty for all but the leader, and for it if KIP-814 says so.
-        members: Vec<JoinedMember>,
-    },
+    Joined { generation: i32, member_id: String, leads: bool, round: Round },
 }
 
 /// Why a request failed, as far as it matters here.

@@ -55,7 +55,7 @@ impl Membership {
                 self.rejoin(now);
             }
             Ok(JoinAnswer::MemberIdRequired(_)) => self.rejoin_later(now),
-            Ok(JoinAnswer::Joined { generation, member_id, leads, members }) => {
+            Ok(JoinAnswer::Joined { generation, member_id, leads, round }) => {
                 self.member = MemberId { id: member_id, generation };
                 self.leads = leads;
                 self.confirmed(now);
@@ -63,7 +63,7 @@ impl Membership {
                 let Some(coordinator) = self.coordinator().cloned() else { return self.rejoin(now) };
                 let attempt = self.next_attempt();
                 self.phase = Phase::Syncing { request: attempt };
-                out.push(Action::Sync { attempt, coordinator, member: self.member.clone(), lead: members });
+                out.push(Action::Sync { attempt, coordinator, member: self.member.clone(), round });
             }
             Err(failure) => self.join_failed(now, failure, out),
         }

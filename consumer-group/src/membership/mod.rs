@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use ottla_kafka_core::BrokerAddr;
 
-pub(crate) use action::{Action, Attempt, JoinedMember, Loss, MemberId};
+pub(crate) use action::{Action, Attempt, JoinedMember, Loss, MemberId, Round};
 pub(crate) use input::{Failure, Input, JoinAnswer};
 pub(crate) use state::Settings;
 use state::{Coordinator, Phase, Pulse};

@@ -223,9 +223,9 @@ impl<R: Requests, F: Fetching> Owner<R, F> {
             Action::Join { attempt, coordinator, member_id } => self.flights.start(Flight::Membership, async move {
                 Done::Joined(attempt, requests.join(coordinator, member_id).await)
             }),
-            Action::Sync { attempt, coordinator, member, lead } => {
+            Action::Sync { attempt, coordinator, member, round } => {
                 self.flights.start(Flight::Membership, async move {
-                    Done::Synced(attempt, requests.sync(coordinator, member, lead).await)
+                    Done::Synced(attempt, requests.sync(coordinator, member, round).await)
                 });
             }
             Action::Heartbeat { attempt, coordinator, member } => {

@@ -160,7 +160,8 @@ fn only_the_answer_to_the_last_request_counts() {
     let old = m.join;
     m.join_failed(code(LOADING));
     m.after(100);
-    let answer = JoinAnswer::Joined { generation: 1, member_id: "old".to_owned(), leads: false, members: Vec::new() };
+    let round = Round { assignor: Assignor::Range, members: Vec::new(), keeps_assignment: false };
+    let answer = JoinAnswer::Joined { generation: 1, member_id: "old".to_owned(), leads: false, round };
     assert_ne!(old, m.join);
     assert_eq!(m.give(Input::Joined { attempt: old, answer: Ok(answer) }), "");
     assert_eq!(m.join_ok(2, false), "sync 1 as 'm' in 2 leading []");

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use ottla_kafka_core::{BrokerAddr, ErrorCode, TopicPartition};
 
-use super::{Action, Attempt, Failure, Input, JoinAnswer, JoinedMember, Loss, Membership, Settings};
+use super::{Action, Attempt, Failure, Input, JoinAnswer, JoinedMember, Loss, Membership, Round, Settings};
+use crate::assignor::Assignor;
 
 const LOADING: ErrorCode = ErrorCode::COORDINATOR_LOAD_IN_PROGRESS;
 const NOT_AVAILABLE: ErrorCode = ErrorCode::COORDINATOR_NOT_AVAILABLE;
@@ -86,9 +87,9 @@ impl Member {
                 self.join = *attempt;
                 format!("join {} as '{member_id}'", coordinator.port())
             }
-            Action::Sync { attempt, coordinator, member, lead } => {
+            Action::Sync { attempt, coordinator, member, round } => {
                 self.sync = *attempt;
-                let lead: Vec<&str> = lead.iter().map(|m| m.member_id.as_str()).collect();
+                let lead: Vec<&str> = round.members.iter().map(|m| m.member_id.as_str()).collect();
                 format!(
                     "sync {} as '{}' in {} leading [{}]",
                     coordinator.port(),
@@ -157,7 +158,8 @@ impl Member {
     fn join_ok(&mut self, generation: i32, leads: bool) -> String {
         let member = |id: &str| JoinedMember { member_id: id.to_owned(), instance_id: None, metadata: "".into() };
         let members = if leads { vec![member("m"), member("n")] } else { vec![] };
-        let answer = Ok(JoinAnswer::Joined { generation, member_id: "m".to_owned(), leads, members });
+        let round = Round { assignor: Assignor::Range, members, keeps_assignment: false };
+        let answer = Ok(JoinAnswer::Joined { generation, member_id: "m".to_owned(), leads, round });
         self.give(Input::Joined { attempt: self.join, answer })
     }
 

@@ -11,10 +11,11 @@ use tokio::sync::Notify;
 
 use super::tp;
 use crate::{
+    assignor::Assignor,
     assignor::PartitionCounts,
     coordinator::{GroupTopics, LogEnd, Requests, Synced},
     fetching::Fetching,
-    membership::{JoinAnswer, JoinedMember, MemberId},
+    membership::{JoinAnswer, JoinedMember, MemberId, Round},
     offsets::{Committed, Offsets},
 };
 
@@ -172,10 +173,11 @@ impl Requests for Arc<Fake> {
         state.generation += 1;
         state.is_rebalancing = false;
         let members = vec![JoinedMember { member_id: member_id.clone(), instance_id: None, metadata: "".into() }];
-        Ok(JoinAnswer::Joined { generation: state.generation, member_id, leads: true, members })
+        let round = Round { assignor: Assignor::Range, members, keeps_assignment: false };
+        Ok(JoinAnswer::Joined { generation: state.generation, member_id, leads: true, round })
     }
 
-    async fn sync(&self, _: BrokerAddr, member: MemberId, _: Vec<JoinedMember>) -> Result<Synced, Error> {
+    async fn sync(&self, _: BrokerAddr, member: MemberId, _: Round) -> Result<Synced, Error> {
         self.called("sync", member.generation.to_string()).await?;
         let counts = self.partitions();
         let partitions = (0..counts.values().sum()).map(tp).collect();
