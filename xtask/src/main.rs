@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, reason = "a command line tool reports on standard output")]
 
 mod deps;
+mod soak;
 mod source;
 mod tidy;
 mod workspace;
@@ -11,6 +12,7 @@ use std::{env, path::PathBuf, process::ExitCode};
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
   tidy [--final]   crate and module arrows, `biased;`, lengths, docs/seeds.md, docs/acceptance; --final: no figure pending
+  soak [TESTS]     the long tests in their full size; the figures go to docs/soak.md
   deps             no C in the default build, licences, the advisories named in deny.toml, duplicates";
 
 fn main() -> ExitCode {
@@ -20,6 +22,8 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(&root(), tidy::Figures::MayBePending),
         ["tidy", "--final"] => tidy::run(&root(), tidy::Figures::Final),
         ["deps"] => deps::run(&root()),
+        ["soak"] => soak::run(&root(), None),
+        ["soak", tests] => soak::run(&root(), Some(tests)),
         _ => {
             println!("{USAGE}");
             return ExitCode::from(2);
