@@ -38,11 +38,19 @@ impl Lane {
 
     /// The batch that goes next because it failed before.
     pub(super) fn next_again(&self) -> Option<&Batch> {
-        self.again.first()
+        self.again.get(self.place_of_next())
     }
 
     pub(super) fn take_again(&mut self) -> Option<Batch> {
-        (!self.again.is_empty()).then(|| self.again.remove(0))
+        let place = self.place_of_next();
+        (place < self.again.len()).then(|| self.again.remove(place))
+    }
+
+    /// The oldest goes first, but under a spent identity those that may be in the log must show what became of them
+    /// before the others get a new stamp.
+    fn place_of_next(&self) -> usize {
+        let stamped = self.sequence.spent().and_then(|_| self.again.iter().position(|batch| batch.stamp().is_some()));
+        stamped.unwrap_or(0)
     }
 
     pub(super) fn put_sent(&mut self, batch: Batch) {
@@ -50,7 +58,8 @@ impl Lane {
         self.sent.push(batch);
     }
 
-    /// What became of the batch with `stamp`: it is concluded, or goes again after `not_before`.
+    /// What became of the batch with `stamp`: it is concluded, or goes again after `not_before`. An acknowledgement
+    /// also concludes those that it has overtaken.
     pub(super) fn outcome(
         &mut self,
         stamp: ProducerStamp,
@@ -58,19 +67,11 @@ impl Lane {
         written: Written,
         error: Option<Error>,
         not_before: impl FnOnce(u32) -> Instant,
-    ) -> Option<Concluded> {
-        // A client that is closed, or shares no version with the broker, will not do better later.
-        let hopeless = matches!(outcome, Outcome::Unanswered { .. })
-            && error.as_ref().is_some_and(|error| {
-                matches!(
-                    error.kind(),
-                    ErrorKind::Closed | ErrorKind::Invalid { .. } | ErrorKind::UnsupportedVersion { .. }
-                )
-            });
-        let at = self.sent.iter().position(|batch| batch.stamp() == Some(stamp))?;
+    ) -> Vec<Concluded> {
+        let Some(at) = self.sent.iter().position(|batch| batch.stamp() == Some(stamp)) else { return Vec::new() };
         let mut batch = self.sent.remove(at);
         let mut verdict = self.sequence.decide(stamp, outcome);
-        if hopeless || batch.deadline <= Instant::now() {
+        if is_hopeless(outcome, error.as_ref()) || batch.deadline <= Instant::now() {
             verdict = match verdict {
                 Verdict::Retry => self.sequence.give_up(stamp),
                 Verdict::Restamp => Verdict::Failed { maybe_applied: false },
@@ -78,13 +79,15 @@ impl Lane {
             };
         }
         let error = error.or_else(|| batch.last_error.take());
+        let mut concluded = Vec::new();
         match verdict {
             Verdict::Acknowledged { base_offset } => {
-                Some(Concluded { batch, result: Ok(Written { base_offset, ..written }) })
+                concluded = self.overtaken_by(batch.id);
+                concluded.push(Concluded { batch, result: Ok(Written { base_offset, ..written }) });
             }
             Verdict::Failed { maybe_applied } => {
                 let error = error.unwrap_or_else(|| timed_out(&batch));
-                Some(Concluded { batch, result: Err(error.with_maybe_applied(maybe_applied)) })
+                concluded.push(Concluded { batch, result: Err(error.with_maybe_applied(maybe_applied)) });
             }
             Verdict::Retry | Verdict::Restamp => {
                 if verdict == Verdict::Restamp {
@@ -95,7 +98,29 @@ impl Lane {
                 batch.last_error = error;
                 let place = self.again.partition_point(|other| other.id < batch.id);
                 self.again.insert(place, batch);
-                None
+            }
+        }
+        self.release_spent();
+        concluded
+    }
+
+    /// Takes the batches that waited for a new stamp when a later one was acknowledged: sent now, they would stand
+    /// behind it.
+    fn overtaken_by(&mut self, id: u64) -> Vec<Concluded> {
+        let overtaken = self.again.extract_if(.., |batch| batch.id < id && batch.stamp().is_none());
+        overtaken
+            .map(|mut batch| {
+                let error = batch.last_error.take().unwrap_or_else(|| timed_out(&batch));
+                Concluded { batch, result: Err(error.with_maybe_applied(false)) }
+            })
+            .collect()
+    }
+
+    /// Under a spent identity, those that cannot be in the log are stamped anew.
+    fn release_spent(&mut self) {
+        for batch in &mut self.again {
+            if batch.stamp().is_some_and(|stamp| self.sequence.release(stamp)) {
+                batch.unstamp();
             }
         }
     }
@@ -124,6 +149,7 @@ impl Lane {
             let result = Err(timed_out(&batch).with_maybe_applied(maybe_applied));
             expired.push(Concluded { batch, result });
         }
+        self.release_spent();
         expired
     }
 
@@ -133,6 +159,12 @@ impl Lane {
         let again = self.again.first().and_then(|batch| batch.not_before).filter(|at| *at > now);
         deadlines.chain(again).min()
     }
+}
+
+/// Whether another attempt cannot do better: the client is closed, or shares no version with the broker.
+fn is_hopeless(outcome: Outcome, error: Option<&Error>) -> bool {
+    let kind = error.filter(|_| matches!(outcome, Outcome::Unanswered { .. })).map(Error::kind);
+    matches!(kind, Some(ErrorKind::Closed | ErrorKind::Invalid { .. } | ErrorKind::UnsupportedVersion { .. }))
 }
 
 /// The delivery timeout of `batch`, caused by its last failure.

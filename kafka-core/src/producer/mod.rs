@@ -9,6 +9,8 @@ mod partitioner;
 mod record;
 mod sender;
 mod sequence;
+#[cfg(test)]
+mod simulation;
 
 pub use ack::Ack;
 pub use config::ProducerBuilder;

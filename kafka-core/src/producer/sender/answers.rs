@@ -128,7 +128,7 @@ impl Sender {
         let env = self.shared.client.env().clone();
         let Some(lane) = self.lanes.get_mut(partition) else { return };
         let again_at = |attempts| Instant::now() + RETRY.after(attempts, &env);
-        if let Some(concluded) = lane.outcome(stamp, outcome, written, error, again_at) {
+        for concluded in lane.outcome(stamp, outcome, written, error, again_at) {
             self.conclude(concluded);
         }
     }

@@ -2,7 +2,11 @@
 
 mod answers;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use kafka_protocol::messages::{InitProducerIdRequest, InitProducerIdResponse, ProducerId};
@@ -24,9 +28,10 @@ use crate::{
 };
 
 /// Requests in flight to one broker. Kafka: `max.in.flight.requests.per.connection`.
-const IN_FLIGHT_PER_BROKER: usize = 5;
-/// Batches in flight to one partition. The sequence rules allow more once a leader is proven (rule 9).
-const IN_FLIGHT_PER_PARTITION: usize = 1;
+pub(super) const IN_FLIGHT_PER_BROKER: usize = 5;
+/// Batches in flight to one partition, once its leader is proven (rule 9): as many as brokers remember of a producer,
+/// so that they recognise each when it comes again.
+const IN_FLIGHT_PER_PARTITION: usize = 5;
 /// Kafka: `metadata.max.age.ms`.
 const METADATA_AGE_MAX: Duration = Duration::from_secs(300);
 /// How long the producer sleeps when nothing is due.
@@ -45,6 +50,8 @@ struct Lines {
     in_flight: usize,
     /// The broker asked for silence until then (KIP-219).
     muted_until: Option<Instant>,
+    /// The last partition of the last request.
+    last: Option<TopicPartition>,
 }
 
 struct Sender {
@@ -218,34 +225,52 @@ impl Sender {
         }));
     }
 
-    /// Fills requests for one leader, as many as may be in flight.
-    fn send_to(&mut self, leader: i32, partitions: Vec<TopicPartition>, now: Instant) {
-        let muted_until = self.brokers.entry(leader).or_default().muted_until.filter(|until| *until > now);
-        if let Some(until) = muted_until {
+    /// Fills requests for one leader, as many as may be in flight; each partition has one batch in a request.
+    fn send_to(&mut self, leader: i32, mut partitions: Vec<TopicPartition>, now: Instant) {
+        let lines = self.brokers.entry(leader).or_default();
+        if let Some(until) = lines.muted_until.filter(|until| *until > now) {
             return self.look_again(until);
         }
-        let mut partitions = partitions.into_iter().peekable();
-        while partitions.peek().is_some() && self.brokers.entry(leader).or_default().in_flight < IN_FLIGHT_PER_BROKER {
-            let mut topics: BTreeMap<Arc<str>, Vec<ProducePartition>> = BTreeMap::new();
-            let mut sent = Vec::new();
-            let mut bytes = 0_usize;
-            while let Some(partition) = partitions.peek() {
-                let next = self.next_size(partition);
-                if bytes > 0 && bytes.saturating_add(next) > self.shared.config.max_request_size {
-                    break;
-                }
-                bytes = bytes.saturating_add(next);
-                if let Some((stamp, records)) = self.take(partition, leader) {
-                    let index = partition.partition();
-                    topics.entry(partition.topic_shared()).or_default().push(ProducePartition { index, records });
-                    sent.push((partition.clone(), stamp));
-                }
-                partitions.next();
+        // Where the last request was full, the next goes on: no partition waits for the others for ever.
+        let start = partitions.partition_point(|partition| lines.last.as_ref().is_some_and(|last| partition <= last));
+        let count = partitions.len().max(1);
+        partitions.rotate_left(start % count);
+        let mut waiting = VecDeque::from(partitions);
+        while self.brokers.entry(leader).or_default().in_flight < IN_FLIGHT_PER_BROKER {
+            let taken = self.fill(leader, &mut waiting);
+            if taken.is_empty() {
+                return;
             }
-            if !sent.is_empty() {
-                self.send(leader, topics, sent);
+            let more: Vec<TopicPartition> = taken.into_iter().filter(|partition| self.is_due(partition, now)).collect();
+            waiting.extend(more);
+        }
+    }
+
+    /// Sends one request with what fits of the partitions that wait; says which those are.
+    fn fill(&mut self, leader: i32, waiting: &mut VecDeque<TopicPartition>) -> Vec<TopicPartition> {
+        let mut topics: BTreeMap<Arc<str>, Vec<ProducePartition>> = BTreeMap::new();
+        let mut sent = Vec::new();
+        let mut taken = Vec::new();
+        let mut bytes = 0_usize;
+        while let Some(partition) = waiting.front() {
+            let next = self.next_size(partition);
+            if bytes > 0 && bytes.saturating_add(next) > self.shared.config.max_request_size {
+                break;
+            }
+            let Some(partition) = waiting.pop_front() else { break };
+            if let Some((stamp, records)) = self.take(&partition, leader) {
+                bytes = bytes.saturating_add(next);
+                let index = partition.partition();
+                topics.entry(partition.topic_shared()).or_default().push(ProducePartition { index, records });
+                sent.push((partition.clone(), stamp));
+                taken.push(partition);
             }
         }
+        if !sent.is_empty() {
+            self.brokers.entry(leader).or_default().last = taken.last().cloned();
+            self.send(leader, topics, sent);
+        }
+        taken
     }
 
     fn next_size(&self, partition: &TopicPartition) -> usize {

@@ -1,0 +1,286 @@
+//! Two brokers that share their logs, and what goes wrong with them, by a seed.
+
+use std::{
+    ops::AddAssign,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{sync::watch, task::JoinHandle};
+
+use super::log::{Appended, Log};
+use crate::{
+    env::{BoxFuture, Clock, Env, Rng, Spawner, Task},
+    protocol::ErrorCode,
+    record::{Batch, ProducerStamp},
+};
+
+pub(super) const BROKERS: [i32; 2] = [1, 2];
+
+/// What came up, so that a run that tested nothing shows.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Seen {
+    /// The most Produce requests of one connection that a broker had in hand.
+    pub(super) pipelined: usize,
+    pub(super) lost_answers: usize,
+    pub(super) late_copies: usize,
+    pub(super) repeated: usize,
+    pub(super) out_of_order: usize,
+    pub(super) truncated: usize,
+    pub(super) new_epochs: usize,
+}
+
+impl AddAssign for Seen {
+    fn add_assign(&mut self, other: Self) {
+        self.pipelined = self.pipelined.max(other.pipelined);
+        self.lost_answers += other.lost_answers;
+        self.late_copies += other.late_copies;
+        self.repeated += other.repeated;
+        self.out_of_order += other.out_of_order;
+        self.truncated += other.truncated;
+        self.new_epochs += other.new_epochs;
+    }
+}
+
+/// What happens to a Produce request.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Fate {
+    Fine,
+    /// Answered this much later, or never: then the client's own limit ends it.
+    Delayed(Duration),
+    Silent {
+        applied: bool,
+    },
+    Cut {
+        applied: bool,
+    },
+    /// The connection ends, and only then the request is worked on.
+    CutThenApplied(Duration),
+    Throttled(i32),
+}
+
+/// What is answered for one of its partitions.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Lot {
+    Truth,
+    Refused(ErrorCode),
+    AppliedAndRefused(ErrorCode),
+}
+
+#[derive(Debug)]
+struct World {
+    random: u64,
+    calm: bool,
+    logs: Vec<Log>,
+    /// The leaders that Metadata tells of: sometimes those of a moment ago.
+    told: Vec<(i32, i32)>,
+    next_producer_id: i64,
+    seen: Seen,
+    connections: Vec<Task>,
+}
+
+/// The cluster; clones share it.
+#[derive(Clone, Debug)]
+pub(super) struct Cluster {
+    world: Arc<Mutex<World>>,
+    /// Counts how often all connections were cut.
+    cuts: watch::Sender<u64>,
+}
+
+impl Cluster {
+    pub(super) fn start(seed: u64, partitions: i32) -> Self {
+        let logs: Vec<Log> =
+            (0..partitions).map(|index| Log::new(BROKERS[index.unsigned_abs() as usize % 2])).collect();
+        let told = logs.iter().map(|log| (log.leader, log.leader_epoch)).collect();
+        let world = World {
+            random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+            calm: false,
+            logs,
+            told,
+            next_producer_id: 1,
+            seen: Seen::default(),
+            connections: Vec::new(),
+        };
+        Self { world: Arc::new(Mutex::new(world)), cuts: watch::Sender::new(0) }
+    }
+
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A number below `end`.
+    pub(super) fn random(&self, end: u64) -> u64 {
+        next(&mut self.world().random) % end
+    }
+
+    pub(super) fn seen(&self) -> Seen {
+        self.world().seen.clone()
+    }
+
+    pub(super) fn see(&self, note: impl FnOnce(&mut Seen)) {
+        note(&mut self.world().seen);
+    }
+
+    pub(super) fn values(&self, partition: i32) -> Vec<String> {
+        self.world().logs[usize::try_from(partition).expect("positive")].values()
+    }
+
+    pub(super) fn heal(&self) {
+        self.world().calm = true;
+    }
+
+    pub(super) fn is_calm(&self) -> bool {
+        self.world().calm
+    }
+
+    pub(super) fn keep(&self, connection: Task) {
+        self.world().connections.push(connection);
+    }
+
+    pub(super) fn cuts(&self) -> watch::Receiver<u64> {
+        self.cuts.subscribe()
+    }
+
+    pub(super) fn producer_id(&self) -> i64 {
+        let mut world = self.world();
+        world.next_producer_id += 1;
+        world.next_producer_id
+    }
+
+    /// Leader and epoch of each partition, as a broker that may lag behind knows them.
+    pub(super) fn told_leaders(&self) -> Vec<(i32, i32)> {
+        let lags = self.random(3) == 0 && !self.is_calm();
+        let mut world = self.world();
+        if !lags {
+            world.told = world.logs.iter().map(|log| (log.leader, log.leader_epoch)).collect();
+        }
+        world.told.clone()
+    }
+
+    pub(super) fn leader(&self, partition: usize) -> (i32, i32) {
+        let world = self.world();
+        (world.logs[partition].leader, world.logs[partition].leader_epoch)
+    }
+
+    /// Something that is not about one request.
+    pub(super) fn disturb(&self) {
+        let partition = usize::try_from(self.random(3)).expect("small");
+        let (kind, leader, lost) = (self.random(4), BROKERS[self.random(2) as usize], self.random(4) as usize);
+        match kind {
+            0 => self.cuts.send_modify(|cuts| *cuts += 1),
+            1 => self.world().logs[partition].restart(),
+            _ => {
+                let gone = self.world().logs[partition].elect(leader, lost);
+                self.see(|seen| seen.truncated += gone);
+            }
+        }
+    }
+
+    pub(super) fn fate(&self) -> Fate {
+        if self.is_calm() {
+            return Fate::Fine;
+        }
+        let millis = Duration::from_millis(self.random(2_500));
+        match self.random(24) {
+            0..=5 => Fate::Delayed(millis / 20),
+            6 => Fate::Delayed(millis),
+            7 => Fate::Silent { applied: self.random(2) == 0 },
+            8 => Fate::Cut { applied: self.random(2) == 0 },
+            9 => Fate::CutThenApplied(millis),
+            10 => Fate::Throttled(i32::try_from(self.random(500)).expect("small")),
+            _ => Fate::Fine,
+        }
+    }
+
+    pub(super) fn lot(&self) -> Lot {
+        if self.is_calm() {
+            return Lot::Truth;
+        }
+        match self.random(40) {
+            0 => Lot::Refused(ErrorCode::NOT_ENOUGH_REPLICAS),
+            1 => Lot::Refused(ErrorCode::NOT_LEADER_OR_FOLLOWER),
+            2 => Lot::Refused(ErrorCode::KAFKA_STORAGE_ERROR),
+            3 => Lot::AppliedAndRefused(ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND),
+            4 => Lot::AppliedAndRefused(ErrorCode::REQUEST_TIMED_OUT),
+            5 => Lot::AppliedAndRefused(ErrorCode::NOT_LEADER_OR_FOLLOWER),
+            6 => Lot::Refused(ErrorCode::MESSAGE_TOO_LARGE),
+            _ => Lot::Truth,
+        }
+    }
+
+    /// Appends as the leader `broker` would.
+    pub(super) fn append(&self, broker: i32, partition: usize, batch: &Batch) -> Result<Appended, ErrorCode> {
+        let records = batch.records();
+        let values = records.map(|record| {
+            let record = record.expect("the record is readable");
+            String::from_utf8(record.value().expect("a value").to_vec()).expect("text")
+        });
+        let values = values.collect();
+        let mut world = self.world();
+        let log = &mut world.logs[partition];
+        if log.leader != broker {
+            return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+        }
+        let result = log.append(batch, values);
+        match result {
+            Ok(Appended::Fresh { new_epoch, .. }) => world.seen.new_epochs += usize::from(new_epoch),
+            Ok(Appended::Known { .. }) => world.seen.repeated += 1,
+            Err(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER) => world.seen.out_of_order += 1,
+            Err(_) => {}
+        }
+        result
+    }
+
+    /// Whether the batch is still there to be acknowledged by `broker`; from now on it is.
+    pub(super) fn answer(&self, broker: i32, partition: usize, stamp: ProducerStamp) -> bool {
+        let mut world = self.world();
+        let log = &mut world.logs[partition];
+        log.leader == broker && log.answer(stamp)
+    }
+}
+
+/// SplitMix64.
+fn next(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+#[derive(Debug)]
+struct Seeded(Mutex<u64>);
+
+impl Rng for Seeded {
+    fn fill(&self, bytes: &mut [u8]) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        bytes.iter_mut().for_each(|byte| *byte = next(&mut state).to_le_bytes()[0]);
+    }
+}
+
+#[derive(Debug)]
+struct Fixed;
+
+impl Clock for Fixed {
+    fn now_ms(&self) -> i64 {
+        1_700_000_000_000
+    }
+}
+
+#[derive(Debug)]
+struct Tokio;
+
+impl Spawner for Tokio {
+    fn spawn(&self, _: &'static str, future: BoxFuture<'static, ()>) -> JoinHandle<()> {
+        #[allow(clippy::disallowed_methods, reason = "this is a seam itself")]
+        tokio::spawn(future)
+    }
+
+    fn spawn_blocking(&self, work: Box<dyn FnOnce() + Send>) -> JoinHandle<()> {
+        self.spawn("blocking", Box::pin(async move { work() }))
+    }
+}
+
+/// An environment that is the same at each run.
+pub(super) fn seeded(seed: u64) -> Env {
+    Env::new(Arc::new(Fixed), Arc::new(Seeded(Mutex::new(seed))), Arc::new(Tokio))
+}
