@@ -17,6 +17,8 @@ mod producer;
 #[doc(hidden)]
 pub mod protocol;
 pub mod record;
+#[allow(dead_code, reason = "connections take it up next")]
+mod security;
 mod topic_partition;
 
 pub use admin::{Admin, ListedOffset, NewTopic, OffsetSpec};
@@ -30,4 +32,10 @@ pub use fetch::{FetchConfig, Fetched, FetchedRecords, Fetcher, Isolation};
 pub use metadata::{Cluster, Partition, Topic};
 pub use producer::{Ack, Producer, ProducerBuilder, ProducerRecord, RecordMetadata};
 pub use protocol::ErrorCode;
+#[cfg(any(feature = "sasl", feature = "tls"))]
+pub use security::Secret;
+#[cfg(feature = "sasl")]
+pub use security::{Sasl, TokenProvider};
+#[cfg(feature = "tls")]
+pub use security::{Tls, TlsBuilder};
 pub use topic_partition::TopicPartition;

@@ -6,6 +6,7 @@ use crate::{
     env::Env,
     error::Error,
     network::{Connections, NetworkConfig},
+    security::Security,
 };
 
 /// A client's settings, checked together by [`ClientBuilder::build`].
@@ -15,6 +16,7 @@ pub struct ClientBuilder {
     config: ClientConfig,
     connect_timeout: Duration,
     fetch_answer_bytes_max: usize,
+    security: Security,
     env: Option<Env>,
     connector: Option<Arc<dyn Connector>>,
 }
@@ -38,6 +40,7 @@ impl Default for ClientBuilder {
             },
             connect_timeout: Duration::from_secs(10),
             fetch_answer_bytes_max: 128 << 20,
+            security: Security::default(),
             env: None,
             connector: None,
         }
@@ -82,6 +85,20 @@ impl ClientBuilder {
         self
     }
 
+    /// Encrypts every connection and checks whom it goes to; default plaintext. Kafka: `security.protocol`.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: crate::security::Tls) -> Self {
+        self.security.tls = Some(tls);
+        self
+    }
+
+    /// Authenticates every connection; default none. Kafka: `sasl.mechanism`.
+    #[cfg(feature = "sasl")]
+    pub fn sasl(mut self, sasl: crate::security::Sasl) -> Self {
+        self.security.sasl = Some(sasl);
+        self
+    }
+
     /// Where time, randomness and tasks come from; default [`Env::system`].
     pub fn env(mut self, env: Env) -> Self {
         self.env = Some(env);
@@ -107,6 +124,7 @@ impl ClientBuilder {
             client_id: self.config.client_id.clone(),
             connect_timeout: self.connect_timeout,
             fetch_answer_bytes_max: self.fetch_answer_bytes_max,
+            security: self.security,
         };
         let env = self.env.unwrap_or_else(Env::system);
         let connector = self.connector.unwrap_or_else(|| Arc::new(TcpConnector));
@@ -125,6 +143,7 @@ impl ClientBuilder {
         ]
         .into_iter()
         .filter_map(|(wrong, problem)| wrong.then_some(problem))
+        .chain(self.security.problem())
         .collect()
     }
 }

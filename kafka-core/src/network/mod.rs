@@ -13,6 +13,8 @@ pub(crate) use connections::{Connections, Holder};
 
 use std::time::Duration;
 
+use crate::security::Security;
+
 /// What a connection is for. A broker answers a connection in order and holds some requests for minutes, so each
 /// kind has a connection of its own, opened on demand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,4 +57,6 @@ pub(crate) struct NetworkConfig {
     pub(crate) client_id: String,
     pub(crate) connect_timeout: Duration,
     pub(crate) fetch_answer_bytes_max: usize,
+    #[allow(dead_code, reason = "connections take it up next")]
+    pub(crate) security: Security,
 }

@@ -21,9 +21,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("protocol", &["error", "record"]),
     // An error names what it is about.
     ("error", &["connector", "protocol", "topic_partition"]),
-    ("network", &["+", "protocol"]),
+    ("security", &["env", "error"]),
+    ("network", &["+", "protocol", "security"]),
     ("metadata", &["+", "protocol"]),
-    ("client", &["+", "metadata", "network", "protocol"]),
+    ("client", &["+", "metadata", "network", "protocol", "security"]),
     ("producer", &["+", "client", "metadata", "protocol"]),
     // An offset out of range is told with the log's bounds, which admin can list.
     ("fetch", &["+", "admin", "client", "metadata", "protocol"]),
