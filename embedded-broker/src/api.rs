@@ -26,9 +26,14 @@ pub enum Api {
     DeleteTopics = 20,
     DeleteRecords = 21,
     InitProducerId = 22,
+    OffsetForLeaderEpoch = 23,
     DescribeConfigs = 32,
+    AlterConfigs = 33,
+    DescribeLogDirs = 35,
     CreatePartitions = 37,
     DeleteGroups = 42,
+    IncrementalAlterConfigs = 44,
+    OffsetDelete = 47,
     DescribeCluster = 60,
 }
 
@@ -55,9 +60,14 @@ const SERVED: &[(Api, RangeInclusive<i16>)] = &[
     (Api::DeleteTopics, 1..=6),
     (Api::DeleteRecords, 0..=2),
     (Api::InitProducerId, 0..=4),
+    (Api::OffsetForLeaderEpoch, 2..=4),
     (Api::DescribeConfigs, 1..=4),
+    (Api::AlterConfigs, 0..=2),
+    (Api::DescribeLogDirs, 1..=4),
     (Api::CreatePartitions, 0..=3),
     (Api::DeleteGroups, 0..=2),
+    (Api::IncrementalAlterConfigs, 0..=1),
+    (Api::OffsetDelete, RangeInclusive::new(0, 0)),
     (Api::DescribeCluster, 0..=1),
 ];
 

@@ -58,7 +58,7 @@ impl EmbeddedBroker {
         self.server.shut_down().await;
     }
 
-    /// Serves again on the same address, with what it had.
+    /// Serves again on the same address, with what it had, as a leader of a new epoch.
     ///
     /// # Errors
     /// If the address cannot be listened on.
@@ -69,6 +69,7 @@ impl EmbeddedBroker {
         self.kill().await;
         let listener = self.server.listen_again().await;
         let listener = listener.map_err(|source| StartError::Listen { addr: self.addr().to_string(), source })?;
+        self.server.node().resume();
         self.server.serve(listener);
         Ok(())
     }

@@ -9,7 +9,7 @@ use crate::{
     log::Limits,
     node::Node,
     server::Server,
-    topics::{DEFAULT_MAX_MESSAGE_BYTES, MAX_PARTITIONS},
+    topics::{DEFAULT_MAX_MESSAGE_BYTES, Kind, MAX_PARTITIONS, Setting},
 };
 
 /// Where clients of a broker without a listener say they connect to.
@@ -78,6 +78,7 @@ impl Default for EmbeddedBrokerBuilder {
                 topic_limits: Limits {
                     max_message_bytes: DEFAULT_MAX_MESSAGE_BYTES,
                     retention_bytes: 256 * 1024 * 1024,
+                    retention_ms: None,
                 },
                 initial_rebalance_delay: Duration::ZERO,
                 min_session_timeout: Duration::from_secs(6),
@@ -122,6 +123,13 @@ impl EmbeddedBrokerBuilder {
     /// Kafka: `log.retention.bytes`.
     pub fn retention_bytes(mut self, bytes: usize) -> Self {
         self.settings.topic_limits.retention_bytes = bytes;
+        self
+    }
+
+    /// How old records may become, by their own timestamps, in topics that say nothing else. Default: any age.
+    /// Kafka: `log.retention.ms`, 7 days.
+    pub fn retention(mut self, age: Duration) -> Self {
+        self.settings.topic_limits.retention_ms = Some(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
         self
     }
 
@@ -171,6 +179,22 @@ impl EmbeddedBrokerBuilder {
 }
 
 impl Settings {
+    /// The broker's settings by Kafka's names.
+    pub(crate) fn described(&self) -> Vec<Setting> {
+        let limits = self.topic_limits;
+        let own = |name, kind, value: String| Setting { name, kind, default: value.clone(), value, given: true };
+        let millis = |duration: Duration| duration.as_millis().to_string();
+        vec![
+            own("auto.create.topics.enable", Kind::Boolean, self.auto_create_topics.to_string()),
+            own("group.initial.rebalance.delay.ms", Kind::Int, millis(self.initial_rebalance_delay)),
+            own("group.min.session.timeout.ms", Kind::Int, millis(self.min_session_timeout)),
+            own("log.retention.bytes", Kind::Long, limits.retention_bytes.to_string()),
+            own("log.retention.ms", Kind::Long, limits.retention_ms.unwrap_or(-1).to_string()),
+            own("message.max.bytes", Kind::Int, limits.max_message_bytes.to_string()),
+            own("num.partitions", Kind::Int, self.default_partitions.to_string()),
+        ]
+    }
+
     fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         if !(1..=MAX_PARTITIONS).contains(&self.default_partitions) {

@@ -77,9 +77,14 @@ pub(crate) fn dispatch<'a>(
         Api::DeleteTopics => serve::<messages::DeleteTopicsRequest>(api, node, peer, frame),
         Api::DeleteRecords => serve::<messages::DeleteRecordsRequest>(api, node, peer, frame),
         Api::InitProducerId => serve::<messages::InitProducerIdRequest>(api, node, peer, frame),
+        Api::OffsetForLeaderEpoch => serve::<messages::OffsetForLeaderEpochRequest>(api, node, peer, frame),
         Api::DescribeConfigs => serve::<messages::DescribeConfigsRequest>(api, node, peer, frame),
+        Api::AlterConfigs => serve::<messages::AlterConfigsRequest>(api, node, peer, frame),
+        Api::DescribeLogDirs => serve::<messages::DescribeLogDirsRequest>(api, node, peer, frame),
         Api::CreatePartitions => serve::<messages::CreatePartitionsRequest>(api, node, peer, frame),
         Api::DeleteGroups => serve::<messages::DeleteGroupsRequest>(api, node, peer, frame),
+        Api::IncrementalAlterConfigs => serve::<messages::IncrementalAlterConfigsRequest>(api, node, peer, frame),
+        Api::OffsetDelete => serve::<messages::OffsetDeleteRequest>(api, node, peer, frame),
         Api::DescribeCluster => serve::<messages::DescribeClusterRequest>(api, node, peer, frame),
     }
 }

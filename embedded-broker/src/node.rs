@@ -1,8 +1,11 @@
 //! What the broker knows: everything its connections share.
 
-use std::sync::{
-    Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
 };
 
 use ottla_kafka_core::{BrokerAddr, Env};
@@ -16,8 +19,8 @@ pub(crate) const NODE_ID: i32 = 1;
 /// The cluster's id.
 pub(crate) const CLUSTER_ID: &str = "ottla-embedded-broker";
 
-/// Every partition has had one leader ever.
-pub(crate) const LEADER_EPOCH: i32 = 0;
+/// How often old records are looked for. Kafka: `log.retention.check.interval.ms`, 5 min.
+const HOUSEKEEPING: Duration = Duration::from_secs(1);
 
 /// The broker's state and where it is reached.
 #[derive(Debug)]
@@ -76,6 +79,21 @@ impl Node {
 
     pub(crate) fn changed(&self) -> &Notify {
         &self.changed
+    }
+
+    /// The broker was down: it leads anew, and every session begins anew.
+    pub(crate) fn resume(&self) {
+        self.topics().each_log(|log, _| log.begin_epoch());
+        self.coordinator.resume();
+    }
+
+    /// Forgets what has grown too old, for as long as it is polled.
+    pub(crate) async fn keep_house(&self) {
+        loop {
+            tokio::time::sleep(HOUSEKEEPING).await;
+            let now = self.env.now_ms();
+            self.topics().each_log(|log, config| log.forget_older(now, config.limits()));
+        }
     }
 
     /// A producer id nobody had before.

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use ottla_kafka_core::{Io, Task};
+use ottla_kafka_core::{BoxFuture, Io, Task};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::{connection, node::Node};
@@ -29,7 +29,8 @@ pub(crate) struct Server {
 
 #[derive(Debug, Default)]
 pub(crate) struct Running {
-    timer: Option<Task>,
+    /// What time does: to groups, and to records.
+    clocks: Vec<Task>,
     listener: Option<Task>,
     connections: Vec<Task>,
 }
@@ -62,10 +63,14 @@ impl Server {
                 }
             })
         });
-        let node = Arc::clone(&self.node);
-        node.coordinator().resume();
-        let timer = self.node.env().spawn("embedded-broker-timer", async move { node.coordinator().run_timer().await });
-        *self.running() = Some(Running { timer: Some(timer), listener, connections: Vec::new() });
+        let spawn = |name, act: fn(Arc<Node>) -> BoxFuture<'static, ()>| {
+            self.node.env().spawn(name, act(Arc::clone(&self.node)))
+        };
+        let clocks = vec![
+            spawn("embedded-broker-timer", |node| Box::pin(async move { node.coordinator().run_timer().await })),
+            spawn("embedded-broker-housekeeping", |node| Box::pin(async move { node.keep_house().await })),
+        ];
+        *self.running() = Some(Running { clocks, listener, connections: Vec::new() });
     }
 
     /// Listens on the same address again, if it ever did.
@@ -103,7 +108,7 @@ impl Server {
     /// Ends every task at its next await, and returns when they have ended.
     pub(crate) async fn shut_down(&self) {
         let Some(running) = self.abort() else { return };
-        for task in running.timer.into_iter().chain(running.listener).chain(running.connections) {
+        for task in running.clocks.into_iter().chain(running.listener).chain(running.connections) {
             task.await;
         }
     }
@@ -111,7 +116,7 @@ impl Server {
     /// Ends every task at its next await.
     pub(crate) fn abort(&self) -> Option<Running> {
         let running = self.running().take()?;
-        running.timer.iter().chain(&running.listener).chain(&running.connections).for_each(Task::abort);
+        running.clocks.iter().chain(&running.listener).chain(&running.connections).for_each(Task::abort);
         Some(running)
     }
 

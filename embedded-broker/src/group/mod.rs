@@ -8,6 +8,7 @@ mod join;
 mod member;
 mod offsets;
 mod rebalance;
+mod subscription;
 mod sync;
 #[cfg(test)]
 mod tests;

@@ -37,6 +37,15 @@ impl Offsets {
         self.0.iter().map(|(topic, partitions)| (topic.as_str(), partitions.keys().copied().collect()))
     }
 
+    pub(crate) fn forget(&mut self, topic: &str, partition: i32) {
+        if let Some(partitions) = self.0.get_mut(topic) {
+            partitions.remove(&partition);
+            if partitions.is_empty() {
+                self.0.remove(topic);
+            }
+        }
+    }
+
     /// A deleted topic's offsets mean nothing for one that takes its name.
     pub(crate) fn forget_topic(&mut self, topic: &str) {
         self.0.remove(topic);

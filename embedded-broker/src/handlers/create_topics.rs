@@ -9,10 +9,10 @@ use kafka_protocol::messages::{
 };
 use uuid::Uuid;
 
-use super::{source_of, text};
+use super::{describe_configs::source_on_topic, text};
 use crate::{
     dispatch::{Cx, Handler},
-    log::Refusal,
+    log::{Limits, Refusal},
     node::Node,
     topics::{TopicConfig, Topics},
 };
@@ -29,13 +29,13 @@ impl Handler for CreateTopicsRequest {
         let mut topics = cx.node.topics();
         let create = |wanted: &CreatableTopic| {
             let result = create(cx.node, &mut topics, wanted, self.validate_only);
-            answer(wanted, result, cx.version)
+            answer(wanted, result, cx.node.settings().topic_limits, cx.version)
         };
         CreateTopicsResponse::default().with_topics(self.topics.iter().map(create).collect())
     }
 
-    fn refused(&self, version: i16, refusal: Refusal) -> CreateTopicsResponse {
-        let refuse = |wanted: &CreatableTopic| answer(wanted, Err((refusal, String::new())), version);
+    fn refused(&self, _version: i16, refusal: Refusal) -> CreateTopicsResponse {
+        let refuse = |wanted: &CreatableTopic| failed(wanted, (refusal, String::new()));
         CreateTopicsResponse::default().with_topics(self.topics.iter().map(refuse).collect())
     }
 }
@@ -71,22 +71,31 @@ fn create(
     Ok(Created { id, partitions, config })
 }
 
-fn answer(wanted: &CreatableTopic, result: Result<Created, (Refusal, String)>, version: i16) -> CreatableTopicResult {
-    let answer = CreatableTopicResult::default().with_name(wanted.name.clone());
+fn failed(wanted: &CreatableTopic, (refusal, why): (Refusal, String)) -> CreatableTopicResult {
+    CreatableTopicResult::default()
+        .with_name(wanted.name.clone())
+        .with_error_code(refusal.code())
+        .with_error_message((!why.is_empty()).then(|| text(why)))
+}
+
+fn answer(
+    wanted: &CreatableTopic,
+    result: Result<Created, (Refusal, String)>,
+    limits: Limits,
+    version: i16,
+) -> CreatableTopicResult {
     let created = match result {
-        Err((refusal, why)) => {
-            let why = if why.is_empty() { None } else { Some(text(why)) };
-            return answer.with_error_code(refusal.code()).with_error_message(why);
-        }
+        Err(error) => return failed(wanted, error),
         Ok(created) => created,
     };
+    let answer = CreatableTopicResult::default().with_name(wanted.name.clone());
     // kafka-protocol refuses to encode a field the version does not have.
     let answer = if version >= 7 { answer.with_topic_id(created.id) } else { answer };
     if version < 5 {
         return answer;
     }
-    let configs = created.config.settings().into_iter().map(|setting| {
-        let source = source_of(&setting);
+    let configs = created.config.settings(limits).into_iter().map(|setting| {
+        let source = source_on_topic(&setting);
         CreatableTopicConfigs::default()
             .with_name(text(setting.name))
             .with_value(Some(text(setting.value)))

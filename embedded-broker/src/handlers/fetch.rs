@@ -13,7 +13,6 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     dispatch::{Cx, Handler},
     log::{PartitionLog, Refusal},
-    node::LEADER_EPOCH,
     topics::Topics,
 };
 
@@ -99,7 +98,7 @@ impl Read {
     ) -> PartitionData {
         let room = size(wanted.partition_max_bytes).min(max_bytes.saturating_sub(self.bytes));
         let records = log.and_then(|log| {
-            check_leader_epoch(wanted.current_leader_epoch)?;
+            super::check_leader_epoch(log, wanted.current_leader_epoch)?;
             log.read(wanted.fetch_offset, room, self.bytes == 0)
         });
         let answer = match records {
@@ -128,11 +127,6 @@ fn topic_name<'a>(topic: &'a FetchTopic, topics: &'a Topics, version: i16) -> Re
         return topics.name_of(topic.topic_id).ok_or(Refusal::UnknownTopicId);
     }
     Ok(&topic.topic)
-}
-
-/// A client that knows a later leader than this one has been to another cluster (KIP-320).
-fn check_leader_epoch(current: i32) -> Result<(), Refusal> {
-    if current > LEADER_EPOCH { Err(Refusal::UnknownLeaderEpoch) } else { Ok(()) }
 }
 
 fn empty(partition: i32) -> PartitionData {

@@ -9,7 +9,6 @@ use kafka_protocol::messages::{
 use crate::{
     dispatch::{Cx, Handler},
     log::{PartitionLog, Refusal},
-    node::LEADER_EPOCH,
 };
 
 /// Kafka's names of what is not a timestamp.
@@ -18,19 +17,17 @@ const EARLIEST: i64 = -2;
 const MAX_TIMESTAMP: i64 = -3;
 
 /// What a question about no record is answered with.
-const NONE: (i64, i64) = (-1, -1);
+const NONE: (i64, i64, i32) = (-1, -1, -1);
 
-/// A (timestamp, offset), or why there is none.
-type Found = Result<(i64, i64), Refusal>;
+/// A (timestamp, offset, leader epoch), or why there is none.
+type Found = Result<(i64, i64, i32), Refusal>;
 
 impl Handler for ListOffsetsRequest {
     async fn answer(&self, cx: &Cx<'_>) -> ListOffsetsResponse {
         let topics = cx.node.topics();
         each(self, cx.version, |topic, wanted| {
             let log = topics.log(topic, wanted.partition_index)?;
-            if wanted.current_leader_epoch > LEADER_EPOCH {
-                return Err(Refusal::UnknownLeaderEpoch);
-            }
+            super::check_leader_epoch(log, wanted.current_leader_epoch)?;
             find(log, wanted.timestamp)
         })
     }
@@ -41,11 +38,12 @@ impl Handler for ListOffsetsRequest {
 }
 
 fn find(log: &PartitionLog, timestamp: i64) -> Found {
+    let record = |found: Option<(i64, i64)>| found.map_or(NONE, |(at, offset)| (at, offset, log.epoch_of(offset)));
     match timestamp {
-        LATEST => Ok((-1, log.end())),
-        EARLIEST => Ok((-1, log.start())),
-        MAX_TIMESTAMP => Ok(log.latest_timestamp().unwrap_or(NONE)),
-        0.. => Ok(log.first_at_or_after(timestamp).unwrap_or(NONE)),
+        LATEST => Ok((-1, log.end(), log.leader_epoch())),
+        EARLIEST => Ok((-1, log.start(), log.epoch_of(log.start()))),
+        MAX_TIMESTAMP => Ok(record(log.latest_timestamp())),
+        0.. => Ok(record(log.first_at_or_after(timestamp))),
         _ => Err(Refusal::UnsupportedVersion),
     }
 }
@@ -58,8 +56,8 @@ fn each(
     let topics = request.topics.iter().map(|topic| {
         let answer = |wanted: &ListOffsetsPartition| {
             let found = decide(&topic.name, wanted);
-            let (timestamp, offset) = found.unwrap_or(NONE);
-            let epoch = if version >= 4 && offset >= 0 { LEADER_EPOCH } else { -1 };
+            let (timestamp, offset, epoch) = found.unwrap_or(NONE);
+            let epoch = if version >= 4 { epoch } else { -1 };
             ListOffsetsPartitionResponse::default()
                 .with_partition_index(wanted.partition_index)
                 .with_error_code(super::code(&found))

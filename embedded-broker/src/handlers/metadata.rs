@@ -11,8 +11,8 @@ use kafka_protocol::messages::{
 use super::text;
 use crate::{
     dispatch::{Cx, Handler},
-    log::Refusal,
-    node::{CLUSTER_ID, LEADER_EPOCH, NODE_ID, Node},
+    log::{PartitionLog, Refusal},
+    node::{CLUSTER_ID, NODE_ID, Node},
     topics::{Topic, TopicConfig, Topics},
 };
 
@@ -87,17 +87,17 @@ fn create_default(node: &Node, topics: &mut Topics, name: &str) -> Result<(), (R
 }
 
 fn described(name: &str, topic: &Topic, version: i16) -> MetadataResponseTopic {
-    let partition = |index| {
+    let partition = |(index, log): (i32, &PartitionLog)| {
         let answer = MetadataResponsePartition::default()
             .with_partition_index(index)
             .with_leader_id(BrokerId(NODE_ID))
             .with_replica_nodes(vec![BrokerId(NODE_ID)])
             .with_isr_nodes(vec![BrokerId(NODE_ID)]);
-        if version >= 7 { answer.with_leader_epoch(LEADER_EPOCH) } else { answer }
+        if version >= 7 { answer.with_leader_epoch(log.leader_epoch()) } else { answer }
     };
     let answer = MetadataResponseTopic::default()
         .with_name(Some(TopicName(text(name))))
-        .with_partitions(topic.partitions().map(partition).collect());
+        .with_partitions(topic.partitions().zip(topic.logs()).map(partition).collect());
     // kafka-protocol refuses to encode a field the version does not have.
     if version >= 10 { answer.with_topic_id(topic.id()) } else { answer }
 }

@@ -23,7 +23,7 @@ impl Handler for ProduceRequest {
         }
         let answer = {
             let mut topics = cx.node.topics();
-            each(self, |topic, data| append(&mut topics, topic, data))
+            each(self, |topic, data| append(&mut topics, topic, data, self.acks))
         };
         cx.node.changed().notify_waiters();
         answer
@@ -38,8 +38,12 @@ impl Handler for ProduceRequest {
     }
 }
 
-fn append(topics: &mut Topics, topic: &str, data: &PartitionProduceData) -> Result<Appended, Refusal> {
+fn append(topics: &mut Topics, topic: &str, data: &PartitionProduceData, acks: i16) -> Result<Appended, Refusal> {
     let (log, config) = topics.log_mut(topic, data.index)?;
+    // This broker is the only replica.
+    if acks == -1 && config.min_insync_replicas() > 1 {
+        return Err(Refusal::NotEnoughReplicas);
+    }
     let records = data.records.as_ref().ok_or(Refusal::InvalidRecord)?;
     log.append(records, config.limits())
 }

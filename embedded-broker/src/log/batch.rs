@@ -97,13 +97,13 @@ impl BatchHeader {
 
 /// The batch at `base_offset`: the one copy of its life, which also lets go of the request's frame. Neither field
 /// that is written is covered by the CRC.
-pub(super) fn placed_at(bytes: &Bytes, base_offset: i64) -> Bytes {
+pub(super) fn placed_at(bytes: &Bytes, base_offset: i64, leader_epoch: i32) -> Bytes {
     let mut batch = BytesMut::from(bytes.as_ref());
     if let Some(field) = batch.get_mut(..8) {
         field.copy_from_slice(&base_offset.to_be_bytes());
     }
     if let Some(field) = batch.get_mut(LEADER_EPOCH) {
-        field.copy_from_slice(&0i32.to_be_bytes());
+        field.copy_from_slice(&leader_epoch.to_be_bytes());
     }
     batch.freeze()
 }

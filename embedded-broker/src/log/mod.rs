@@ -1,6 +1,7 @@
 //! One partition's log, without a clock and without I/O.
 
 mod batch;
+mod epochs;
 mod partition;
 mod producers;
 #[cfg(test)]

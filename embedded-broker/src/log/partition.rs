@@ -8,6 +8,7 @@ use ottla_kafka_core::record;
 use super::{
     Refusal,
     batch::{BatchHeader, placed_at},
+    epochs::Epochs,
     producers::{Producers, Verdict},
 };
 
@@ -18,6 +19,8 @@ pub(crate) struct Limits {
     pub(crate) max_message_bytes: usize,
     /// What the log may keep; its newest batch stays in any case. Kafka: `retention.bytes`.
     pub(crate) retention_bytes: usize,
+    /// How old a batch's newest record may become. Kafka: `retention.ms`.
+    pub(crate) retention_ms: Option<i64>,
 }
 
 /// Where a batch is in the log.
@@ -35,6 +38,7 @@ pub(crate) struct PartitionLog {
     batches: VecDeque<Stored>,
     bytes: usize,
     producers: Producers,
+    epochs: Epochs,
 }
 
 #[derive(Debug)]
@@ -68,7 +72,7 @@ impl PartitionLog {
         if batch.is_idempotent() {
             self.producers.appended(&batch, base_offset);
         }
-        let bytes = placed_at(bytes, base_offset);
+        let bytes = placed_at(bytes, base_offset, self.epochs.latest());
         self.bytes += bytes.len();
         self.end += i64::from(batch.count);
         let last_offset = self.end - 1;
@@ -87,7 +91,42 @@ impl PartitionLog {
         if let Some(batch) = self.batches.pop_front() {
             self.bytes -= batch.bytes.len();
             self.start = self.start.max(batch.last_offset + 1);
+            self.epochs.forget_before(self.start);
         }
+    }
+
+    /// Forgets the oldest batches whose newest record is too old, even all of them.
+    pub(crate) fn forget_older(&mut self, now_ms: i64, limits: Limits) {
+        let Some(age) = limits.retention_ms else { return };
+        let expired = now_ms.saturating_sub(age);
+        while self.batches.front().is_some_and(|batch| batch.max_timestamp < expired) {
+            self.forget_first();
+        }
+    }
+
+    /// What it keeps, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.bytes
+    }
+
+    /// The epoch of its leader.
+    pub(crate) fn leader_epoch(&self) -> i32 {
+        self.epochs.latest()
+    }
+
+    /// A new leader appends from here on.
+    pub(crate) fn begin_epoch(&mut self) {
+        self.epochs.begin(self.epochs.latest().saturating_add(1), self.end);
+    }
+
+    /// The epoch of the leader that wrote an offset.
+    pub(crate) fn epoch_of(&self, offset: i64) -> i32 {
+        self.epochs.of(offset)
+    }
+
+    /// The last epoch up to `epoch`, and the offset behind it; `None` if there is none (KIP-101).
+    pub(crate) fn end_of_epoch(&self, epoch: i32) -> Option<(i32, i64)> {
+        self.epochs.end_of(epoch, self.end)
     }
 
     /// Whole batches from the one with `offset` on, at most `max_bytes`. With `at_least_one`, the first comes
@@ -158,6 +197,7 @@ impl PartitionLog {
         while self.batches.front().is_some_and(|batch| batch.last_offset < self.start) {
             self.forget_first();
         }
+        self.epochs.forget_before(self.start);
         Ok(self.start)
     }
 }

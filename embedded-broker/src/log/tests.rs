@@ -3,7 +3,7 @@ use ottla_kafka_core::record::{self, BatchBuilder, ProducerStamp};
 
 use super::{Appended, Limits, PartitionLog, Refusal};
 
-const LIMITS: Limits = Limits { max_message_bytes: 10_000, retention_bytes: 100_000 };
+const LIMITS: Limits = Limits { max_message_bytes: 10_000, retention_bytes: 100_000, retention_ms: None };
 
 /// A batch of records with these timestamps.
 fn batch(timestamps: &[i64], stamp: Option<ProducerStamp>) -> Bytes {
@@ -76,7 +76,7 @@ fn sequences_are_judged_as_kafka_does() {
     // The same first sequence with other records is no repetition.
     check(&[(0, 0, 2), (0, 2, 2)], (0, 2, 1), Err(Refusal::OutOfOrderSequenceNumber));
     check(&six, (0, 1, 1), Ok(1));
-    check(&six, (0, 0, 1), Err(Refusal::DuplicateSequenceNumber));
+    check(&six, (0, 0, 1), Err(Refusal::OutOfOrderSequenceNumber));
     // A new epoch begins at 0 and ends the old one.
     check(&[(0, 0, 2)], (1, 0, 1), Ok(2));
     check(&[(0, 0, 2)], (1, 2, 1), Err(Refusal::OutOfOrderSequenceNumber));
@@ -122,6 +122,20 @@ fn retention_forgets_the_oldest_batches_but_never_the_newest() {
     assert_eq!(log.read(3, 100, true), Err(Refusal::OffsetOutOfRange));
     let tiny = Limits { retention_bytes: 1, ..LIMITS };
     assert_eq!(log.append(&bytes, tiny), Ok(Appended { base_offset: 8, log_start_offset: 8 }));
+}
+
+#[test]
+fn what_is_too_old_is_forgotten_oldest_first() {
+    let mut log = PartitionLog::default();
+    for timestamps in [[10, 20], [40, 30], [5, 6]] {
+        append(&mut log, &batch(&timestamps, None)).unwrap();
+    }
+    let limits = Limits { retention_ms: Some(100), ..LIMITS };
+    for (now, start) in [(120, 0), (121, 2), (140, 2), (141, 6)] {
+        log.forget_older(now, LIMITS);
+        log.forget_older(now, limits);
+        assert_eq!((log.start(), log.end()), (start, 6), "at {now}");
+    }
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! The broker's topics: names, ids, settings and logs.
 
 mod config;
+mod known;
 
 use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-pub(crate) use config::{DEFAULT_MAX_MESSAGE_BYTES, Setting, TopicConfig};
+pub(crate) use config::{Change, DEFAULT_MAX_MESSAGE_BYTES, Setting, TopicConfig};
+pub(crate) use known::Kind;
 
 use crate::log::{PartitionLog, Refusal};
 
@@ -72,6 +74,13 @@ impl Topics {
         Ok(())
     }
 
+    /// Sets a topic's configuration, which was made from its own.
+    pub(crate) fn configure(&mut self, name: &str, config: TopicConfig) {
+        if let Some(topic) = self.0.get_mut(name) {
+            topic.config = config;
+        }
+    }
+
     pub(crate) fn remove(&mut self, name: &str) -> Option<Topic> {
         self.0.remove(name)
     }
@@ -86,6 +95,13 @@ impl Topics {
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
+    }
+
+    /// Every partition's log, and its topic's settings.
+    pub(crate) fn each_log(&mut self, mut act: impl FnMut(&mut PartitionLog, &TopicConfig)) {
+        for topic in self.0.values_mut() {
+            topic.partitions.iter_mut().for_each(|log| act(log, &topic.config));
+        }
     }
 
     /// A partition's log.
@@ -114,6 +130,11 @@ impl Topic {
 
     pub(crate) fn config(&self) -> &TopicConfig {
         &self.config
+    }
+
+    /// The partitions' logs, in order.
+    pub(crate) fn logs(&self) -> impl Iterator<Item = &PartitionLog> {
+        self.partitions.iter()
     }
 
     /// The partitions' numbers.

@@ -26,7 +26,7 @@ use uuid::Uuid;
 use crate::client::{Client, fetch_request, produce_request, text, topic};
 
 /// A broker with topic "orders" of two partitions, and its id.
-async fn orders() -> (EmbeddedBroker, Client, Uuid) {
+pub(crate) async fn orders() -> (EmbeddedBroker, Client, Uuid) {
     let broker = EmbeddedBroker::builder().start().await.expect("a broker");
     let mut client = Client::connect(&broker).await;
     assert_eq!(client.create_topic("orders", 2, &[]).await, 0);
@@ -35,7 +35,7 @@ async fn orders() -> (EmbeddedBroker, Client, Uuid) {
     (broker, client, id)
 }
 
-fn versions<R: Request>() -> impl Iterator<Item = i16> {
+pub(crate) fn versions<R: Request>() -> impl Iterator<Item = i16> {
     Api::from_key(R::KEY).expect("it is served").versions()
 }
 
@@ -49,7 +49,8 @@ fn one_record() -> Bytes {
 fn this_suite_names_every_request_that_is_served() {
     let here = [0, 1, 2, 3, 10, 18, 19, 20, 21, 22, 32, 37, 60];
     let groups = [8, 9, 11, 12, 13, 14, 15, 16, 42];
-    let tested: BTreeSet<i16> = here.into_iter().chain(groups).collect();
+    let administration = [23, 32, 33, 35, 44, 47];
+    let tested: BTreeSet<i16> = here.into_iter().chain(groups).chain(administration).collect();
     assert_eq!(tested, Api::all().map(Api::key).collect(), "a request without a test must not be advertised");
 }
 

@@ -11,17 +11,16 @@ use kafka_protocol::{
         offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics},
         sync_group_request::SyncGroupRequestAssignment,
     },
-    protocol::{Request, StrBytes},
+    protocol::StrBytes,
 };
-use ottla_embedded_broker::{Api, EmbeddedBroker};
+use ottla_embedded_broker::EmbeddedBroker;
 
-use crate::client::{Client, text, topic};
+use crate::{
+    client::{Client, text, topic},
+    every_version::versions,
+};
 
-fn versions<R: Request>() -> impl Iterator<Item = i16> {
-    Api::from_key(R::KEY).expect("it is served").versions()
-}
-
-fn group(id: &str) -> GroupId {
+pub(crate) fn group(id: &str) -> GroupId {
     GroupId(text(id))
 }
 
@@ -32,8 +31,18 @@ async fn start() -> (EmbeddedBroker, Client) {
     (broker, client)
 }
 
-fn join_request(id: &str, member_id: StrBytes, version: i16) -> JoinGroupRequest {
-    let protocol = JoinGroupRequestProtocol::default().with_name(text("range")).with_metadata(Bytes::from_static(b"m"));
+/// A commit by nobody in particular, as tools do.
+pub(crate) fn commit_request(id: &str, name: &str, partition: i32, offset: i64) -> OffsetCommitRequest {
+    let partition =
+        OffsetCommitRequestPartition::default().with_partition_index(partition).with_committed_offset(offset);
+    let wanted = OffsetCommitRequestTopic::default().with_name(topic(name)).with_partitions(vec![partition]);
+    let request = OffsetCommitRequest::default().with_group_id(group(id)).with_topics(vec![wanted]);
+    request.with_generation_id_or_member_epoch(-1)
+}
+
+fn join_request(id: &str, member_id: StrBytes, version: i16, metadata: &'static [u8]) -> JoinGroupRequest {
+    let protocol =
+        JoinGroupRequestProtocol::default().with_name(text("range")).with_metadata(Bytes::from_static(metadata));
     let request = JoinGroupRequest::default()
         .with_group_id(group(id))
         .with_member_id(member_id)
@@ -45,12 +54,22 @@ fn join_request(id: &str, member_id: StrBytes, version: i16) -> JoinGroupRequest
 
 /// Joins as the only member, with a second request if the version wants one.
 async fn join_alone(client: &mut Client, id: &str, version: i16) -> JoinGroupResponse {
-    let first = client.call(&join_request(id, StrBytes::default(), version), version).await;
+    join_alone_with(client, id, version, b"m").await
+}
+
+/// Like `join_alone`, with this subscription.
+pub(crate) async fn join_alone_with(
+    client: &mut Client,
+    id: &str,
+    version: i16,
+    metadata: &'static [u8],
+) -> JoinGroupResponse {
+    let first = client.call(&join_request(id, StrBytes::default(), version, metadata), version).await;
     if version < 4 {
         return first;
     }
     assert_eq!(first.error_code, 79, "v{version}");
-    client.call(&join_request(id, first.member_id, version), version).await
+    client.call(&join_request(id, first.member_id, version, metadata), version).await
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The broker as clients meet it: raw requests, over memory and TCP.
 
+mod administration;
 mod client;
 mod every_version;
 mod faults;
