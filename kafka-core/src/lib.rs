@@ -21,7 +21,11 @@ pub mod record;
 mod security;
 mod topic_partition;
 
-pub use admin::{Admin, ListedOffset, NewTopic, OffsetSpec};
+pub use admin::{
+    Admin, BrokerDescription, ClusterDescription, ConfigChange, ConfigEntry, ConfigResource, ConfigSource,
+    GroupDescription, GroupListing, GroupMember, GroupState, GroupType, ListedGroup, ListedOffset, LogDir, NewTopic,
+    OffsetSpec, ReplicaSize, ResourceType, TopicDescription,
+};
 pub use client::{Client, ClientBuilder, Metadata};
 #[doc(hidden)]
 pub use client::{ConnectionKind, Target};

@@ -1,29 +1,61 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
-use kafka_protocol::{
-    messages::{
-        BrokerId, ListOffsetsRequest, TopicName,
-        list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic},
-    },
-    protocol::StrBytes,
+use futures_util::future::join_all;
+use kafka_protocol::messages::{
+    BrokerId, ListOffsetsRequest, ListOffsetsResponse,
+    list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic},
+    list_offsets_response::ListOffsetsPartitionResponse,
 };
 
+use super::{
+    Admin,
+    asking::{Asking, once_each},
+    items::Results,
+    leaders::by_leader,
+    wire::{by_topic, of_topic, topic_name, verdict_on},
+};
 use crate::{
-    client::{Attempts, Client, ConnectionKind, Target},
-    error::{Error, ErrorKind},
-    protocol::{ErrorCode, by_version},
+    client::{ConnectionKind, Target},
+    error::Error,
+    protocol::by_version,
     topic_partition::TopicPartition,
 };
 
 /// Which offset of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OffsetSpec {
     /// The first that is still in the log.
     Earliest,
-    /// The one behind the last record that is committed in all replicas and transactions.
+    /// The one behind the last record that is committed in all replicas and transactions. Kafka: the last stable
+    /// offset.
     Latest,
+    /// The one behind the last record that is committed in all replicas, whatever becomes of its transaction. Kafka:
+    /// the high watermark.
+    HighWatermark,
     /// The first record of at least this time, in milliseconds since 1970.
     Timestamp(i64),
+    /// The record with the largest timestamp (KIP-734).
+    MaxTimestamp,
+}
+
+impl OffsetSpec {
+    /// As ListOffsets names it: a time, or one of Kafka's numbers before all time.
+    fn timestamp(self) -> i64 {
+        match self {
+            Self::Latest | Self::HighWatermark => -1,
+            Self::Earliest => -2,
+            Self::MaxTimestamp => -3,
+            Self::Timestamp(at) => at.max(0),
+        }
+    }
+
+    fn isolation_level(self) -> i8 {
+        match self {
+            Self::HighWatermark => READ_UNCOMMITTED,
+            _ => READ_COMMITTED,
+        }
+    }
 }
 
 /// An offset that was found.
@@ -37,100 +69,84 @@ pub struct ListedOffset {
     pub leader_epoch: i32,
 }
 
-type Listed = BTreeMap<TopicPartition, Result<ListedOffset, Error>>;
-
+const READ_UNCOMMITTED: i8 = 0;
 /// The isolation level of a consumer that reads committed records: "latest" is the last stable offset.
 const READ_COMMITTED: i8 = 1;
 
-pub(super) async fn list(client: &Client, wanted: &[(TopicPartition, OffsetSpec)]) -> Result<Listed, Error> {
-    let mut attempts = Attempts::new(client.env(), "ListOffsets", client.default_api_timeout());
-    let mut listed = Listed::new();
-    let mut left = wanted.to_vec();
-    loop {
-        let names: Vec<&str> = left.iter().map(|(partition, _)| partition.topic()).collect();
-        let cluster = client.metadata().topics(&names).await?;
-        let mut by_leader: BTreeMap<Option<i32>, Vec<(TopicPartition, OffsetSpec)>> = BTreeMap::new();
-        for (partition, spec) in left {
-            by_leader.entry(cluster.leader(&partition)).or_default().push((partition, spec));
-        }
-        for (leader, asked) in by_leader {
-            match leader {
-                Some(leader) => listed.extend(ask(client, leader, asked, &attempts).await),
-                None => listed.extend(asked.into_iter().map(|(partition, _)| {
-                    let error = leaderless(&partition);
-                    (partition, Err(error))
-                })),
-            }
-        }
-        let again = |(partition, _): &&(TopicPartition, OffsetSpec)| {
-            listed.get(partition).is_none_or(|result| result.as_ref().is_err_and(Error::is_retriable))
-        };
-        left = wanted.iter().filter(again).cloned().collect();
-        let Some((first, _)) = left.first() else { return Ok(listed) };
-        let error = listed.get(first).and_then(|result| result.as_ref().err().cloned());
-        if attempts.after(error.unwrap_or_else(|| leaderless(first))).await.is_err() {
-            return Ok(listed);
-        }
-        client.metadata().refresh_after(cluster.generation()).await?;
-    }
-}
+type Wanted = BTreeMap<TopicPartition, OffsetSpec>;
 
-fn leaderless(partition: &TopicPartition) -> Error {
-    let topic_partition = Some(partition.clone());
-    let code = ErrorCode::LEADER_NOT_AVAILABLE;
-    Error::new(ErrorKind::Broker { code, api: "Metadata", topic_partition, message: None })
-}
-
-async fn ask(client: &Client, leader: i32, asked: Vec<(TopicPartition, OffsetSpec)>, attempts: &Attempts) -> Listed {
-    let request = by_version(|version| request(&asked, version));
-    let limit = attempts.left(client.request_timeout());
-    let answer = match client.call(Target::Broker(leader), ConnectionKind::Control, &request, limit).await {
-        Ok(answer) => answer,
-        Err(error) => return asked.into_iter().map(|(partition, _)| (partition, Err(error.clone()))).collect(),
-    };
-    let mut listed = Listed::new();
-    for topic in answer.topics {
-        let name: Arc<str> = topic.name.as_str().into();
-        for part in topic.partitions {
-            let partition = TopicPartition::new(Arc::clone(&name), part.partition_index);
-            let found =
-                ListedOffset { offset: part.offset, timestamp: part.timestamp, leader_epoch: part.leader_epoch };
-            let result = match ErrorCode(part.error_code) {
-                ErrorCode::NONE => Ok(found),
-                code => Err(Error::new(ErrorKind::Broker {
-                    code,
-                    api: "ListOffsets",
-                    topic_partition: Some(partition.clone()),
-                    message: None,
-                })),
+impl Admin<'_> {
+    /// Finds offsets in partitions by position or time, each with a result of its own. A topic that does not exist
+    /// is asked for again for a second or two: it may have been created just now.
+    ///
+    /// # Errors
+    /// A partition is named twice, differently, or no broker answered in time.
+    ///
+    /// # Cancel safety
+    /// Safe: it only reads.
+    pub async fn list_offsets(
+        &self,
+        wanted: &[(TopicPartition, OffsetSpec)],
+    ) -> Result<BTreeMap<TopicPartition, Result<ListedOffset, Error>>, Error> {
+        let wanted: Wanted = once_each(wanted.iter().cloned())?;
+        let keys = wanted.keys().cloned();
+        let mut asking = Asking::new::<ListOffsetsRequest>(self.client, keys).patient_with_unknown_topics();
+        while let Some(asked) = asking.next().await {
+            let limit = asking.limit();
+            let leaders = match by_leader(self.client, &asked, limit).await {
+                Ok(leaders) => leaders,
+                Err(error) => {
+                    asking.answer(&asked, Err(error));
+                    continue;
+                }
             };
-            listed.insert(partition, result);
+            let by_isolation = leaders.led.into_iter().flat_map(|(leader, partitions)| {
+                let isolated = |level| {
+                    let of_level = |tp: &&TopicPartition| wanted.get(*tp).is_some_and(|s| s.isolation_level() == level);
+                    (leader, level, partitions.iter().filter(of_level).cloned().collect::<Vec<_>>())
+                };
+                [READ_UNCOMMITTED, READ_COMMITTED].map(isolated)
+            });
+            let calls = by_isolation.filter(|(.., partitions)| !partitions.is_empty()).map(
+                async |(leader, isolation_level, partitions)| {
+                    let request = by_version(|version| request(&wanted, &partitions, isolation_level, version));
+                    let target = Target::Broker(leader);
+                    let answer = self.client.call(target, ConnectionKind::Control, &request, limit).await;
+                    (partitions, answer.map(read))
+                },
+            );
+            for (partitions, answer) in join_all(calls).await {
+                asking.answer(&partitions, answer);
+            }
+            let leaderless: Vec<_> = leaders.leaderless.keys().cloned().collect();
+            asking.answer(&leaderless, Ok(leaders.leaderless));
         }
+        asking.into_results()
     }
-    // Only what was asked for is believed.
-    listed.retain(|partition, _| asked.iter().any(|(wanted, _)| wanted == partition));
-    listed
 }
 
-fn request(asked: &[(TopicPartition, OffsetSpec)], version: i16) -> ListOffsetsRequest {
-    let mut topics: BTreeMap<&str, Vec<ListOffsetsPartition>> = BTreeMap::new();
-    for (partition, spec) in asked {
-        let timestamp = match spec {
-            OffsetSpec::Earliest => -2,
-            OffsetSpec::Latest => -1,
-            OffsetSpec::Timestamp(at) => *at,
-        };
-        let part =
-            ListOffsetsPartition::default().with_partition_index(partition.partition()).with_timestamp(timestamp);
-        topics.entry(partition.topic()).or_default().push(part);
-    }
-    let topic = |(name, partitions): (&str, Vec<ListOffsetsPartition>)| {
-        ListOffsetsTopic::default()
-            .with_name(TopicName(StrBytes::from_string(name.to_owned())))
-            .with_partitions(partitions)
-    };
+fn request(wanted: &Wanted, partitions: &[TopicPartition], isolation_level: i8, version: i16) -> ListOffsetsRequest {
+    let specs = partitions.iter().filter_map(|partition| Some((partition, *wanted.get(partition)?)));
+    let topics = by_topic(specs).into_iter().map(|(name, partitions)| {
+        let partitions = partitions.into_iter().map(|(index, spec)| {
+            ListOffsetsPartition::default().with_partition_index(index).with_timestamp(spec.timestamp())
+        });
+        ListOffsetsTopic::default().with_name(topic_name(name)).with_partitions(partitions.collect())
+    });
     ListOffsetsRequest::default()
         .with_replica_id(BrokerId(-1))
-        .with_isolation_level(if version >= 2 { READ_COMMITTED } else { 0 })
-        .with_topics(topics.into_iter().map(topic).collect())
+        .with_isolation_level(if version >= 2 { isolation_level } else { READ_UNCOMMITTED })
+        .with_topics(topics.collect())
+}
+
+fn read(answer: ListOffsetsResponse) -> Results<TopicPartition, ListedOffset> {
+    let listed = |partition: &TopicPartition, found: ListOffsetsPartitionResponse| {
+        verdict_on(partition, found.error_code, "ListOffsets").map(|()| ListedOffset {
+            offset: found.offset,
+            timestamp: found.timestamp,
+            leader_epoch: found.leader_epoch,
+        })
+    };
+    let topics = answer.topics.into_iter();
+    topics.flat_map(|topic| of_topic(topic.name, topic.partitions, listed, |p| p.partition_index)).collect()
 }

@@ -46,6 +46,7 @@ const ROWS: &[Row] = &[
     changes(22, "InitProducerId", 0..=5),
     reads(23, "OffsetForLeaderEpoch", 2..=4),
     reads(32, "DescribeConfigs", 1..=4),
+    reads(35, "DescribeLogDirs", 1..=4),
     reads(36, "SaslAuthenticate", 0..=2),
     changes(37, "CreatePartitions", 0..=3),
     changes(42, "DeleteGroups", 0..=2),
