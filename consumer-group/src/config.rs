@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use ottla_kafka_core::{Error, FetchConfig};
+use regex::Regex;
 
 use crate::{assignor::Assignor, membership};
 
@@ -30,6 +31,8 @@ pub(crate) struct GroupConfig {
     pub(crate) instance_id: Option<String>,
     /// Sorted, each once.
     pub(crate) topics: Vec<Arc<str>>,
+    /// Instead of topics; or what is wrong with it.
+    pub(crate) pattern: Option<Result<Regex, String>>,
     pub(crate) session_timeout: Duration,
     pub(crate) heartbeat_interval: Duration,
     pub(crate) max_poll_interval: Duration,
@@ -47,6 +50,7 @@ impl GroupConfig {
             group_id,
             instance_id: None,
             topics: Vec::new(),
+            pattern: None,
             session_timeout: Duration::from_secs(45),
             heartbeat_interval: Duration::from_secs(3),
             max_poll_interval: Duration::from_secs(300),
@@ -56,6 +60,16 @@ impl GroupConfig {
             commit_timeout: Duration::from_secs(30),
             assignors: vec![Assignor::Range],
         }
+    }
+
+    /// The pattern that is subscribed to, if topics are not named.
+    pub(crate) fn pattern(&self) -> Option<&Regex> {
+        self.pattern.as_ref()?.as_ref().ok()
+    }
+
+    /// Subscribes to the topics whose whole name matches.
+    pub(crate) fn set_pattern(&mut self, pattern: &str) {
+        self.pattern = Some(Regex::new(&format!("^(?:{pattern})$")).map_err(|_| pattern.to_owned()));
     }
 
     /// As the protocol has it; [`problems`](Self::problems) made sure that it fits.
@@ -81,14 +95,22 @@ impl GroupConfig {
         if problems.is_empty() { Ok(()) } else { Err(Error::invalid(problems.join("; "))) }
     }
 
-    fn problems(&self) -> [Option<String>; 8] {
+    fn problems(&self) -> [Option<String>; 10] {
         let unless = |fine: bool, problem: String| (!fine).then_some(problem);
         let (session, heartbeat) = (self.session_timeout, self.heartbeat_interval);
         let (poll, drain) = (self.max_poll_interval, self.revoke_drain);
         let named = |name: &str| !name.is_empty() && name.len() <= 249;
         [
             unless(!self.group_id.is_empty(), "group.id is empty".to_owned()),
-            unless(!self.topics.is_empty(), "no topic is subscribed to".to_owned()),
+            unless(!self.topics.is_empty() || self.pattern.is_some(), "no topic is subscribed to".to_owned()),
+            unless(
+                self.topics.is_empty() || self.pattern.is_none(),
+                "both topics and a pattern are subscribed to".to_owned(),
+            ),
+            self.pattern
+                .as_ref()
+                .and_then(|pattern| pattern.as_ref().err())
+                .map(|pattern| format!("the pattern '{}' is not a regular expression", pattern.escape_debug())),
             unless(
                 self.topics.iter().all(|topic| named(topic)),
                 "a topic's name is empty or longer than 249 bytes".to_owned(),
@@ -156,6 +178,9 @@ mod tests {
         check(|c| c.group_id.clear(), &["group.id"]);
         check(|c| c.topics.clear(), &["no topic"]);
         check(|c| c.topics.push("".into()), &["a topic's name"]);
+        check(|c| c.set_pattern("orders-.*"), &["both topics and a pattern"]);
+        check(|c| [c.topics.clear(), c.set_pattern("orders-.*")].into_iter().collect(), &[]);
+        check(|c| [c.topics.clear(), c.set_pattern("orders-(")].into_iter().collect(), &["'orders-(' is not"]);
         check_with(1, |c| c.topics.clear(), &["no topic", "fetch.max.bytes"]);
         check(|c| c.assignors.clear(), &["partition.assignment.strategy"]);
         check(|c| c.instance_id = Some(String::new()), &["group.instance.id"]);
@@ -170,5 +195,18 @@ mod tests {
             },
             &["no topic", "heartbeat.interval.ms", "max.poll.interval.ms"],
         );
+    }
+    #[test]
+    fn a_pattern_matches_whole_names() {
+        let check = |pattern: &str, name: &str, expected: bool| {
+            let mut config = GroupConfig::new("g".to_owned());
+            config.set_pattern(pattern);
+            assert_eq!(config.pattern().map(|p| p.is_match(name)), Some(expected), "{pattern} of {name}");
+        };
+        check("orders", "orders", true);
+        check("orders", "orders-dlq", false);
+        check("orders|payments", "payments", true);
+        check("orders|payments", "old-payments", false);
+        check("^orders-.*$", "orders-dlq", true);
     }
 }

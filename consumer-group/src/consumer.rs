@@ -62,7 +62,7 @@ impl Consumer {
         &self.config.group_id
     }
 
-    /// The topics it subscribes to.
+    /// The topics it subscribes to by name; none if it does by a pattern.
     pub fn topics(&self) -> &[Arc<str>] {
         &self.config.topics
     }
@@ -107,11 +107,18 @@ pub struct ConsumerBuilder {
 }
 
 impl ConsumerBuilder {
-    /// The topics to read; at least one. One that does not exist is waited for.
+    /// The topics to read; at least one, or a [`pattern`](Self::pattern). One that does not exist is waited for.
     pub fn topics<T: Into<Arc<str>>>(mut self, topics: impl IntoIterator<Item = T>) -> Self {
         self.config.topics = topics.into_iter().map(Into::into).collect();
         self.config.topics.sort();
         self.config.topics.dedup();
+        self
+    }
+
+    /// Reads all topics whose whole name matches this regular expression, instead of topics by name. Topics that come
+    /// are found, and topics that go are let go, within `metadata.max.age.ms`; Kafka's own topics never match.
+    pub fn pattern(mut self, pattern: impl AsRef<str>) -> Self {
+        self.config.set_pattern(pattern.as_ref());
         self
     }
 
@@ -168,7 +175,7 @@ impl ConsumerBuilder {
         self
     }
 
-    /// How often the leader looks for new partitions; default 300 s. Kafka: `metadata.max.age.ms`.
+    /// How often the leader looks for new partitions, and a member with a pattern for new topics; default 300 s. Kafka: `metadata.max.age.ms`.
     pub fn metadata_max_age(mut self, age: Duration) -> Self {
         self.config.metadata_max_age = age;
         self

@@ -15,10 +15,11 @@ use ottla_kafka_core::{
 
 use super::{
     join::{join_answer, join_request, subscribers, sync_answer, sync_request, text},
-    requests::{GroupTopics, LogEnd, Requests, Synced},
+    requests::{GroupTopics, LogEnd, Requests, Surroundings, Synced},
+    topics::{all_topics, by_name, counts},
 };
 use crate::{
-    assignor::{Assignments, PartitionCounts},
+    assignor::Assignments,
     config::GroupConfig,
     membership::{JoinAnswer, MemberId, Round},
     offsets::{Committed, Offsets, commit_answer, commit_request, committed_answer, committed_request},
@@ -77,14 +78,6 @@ impl ClientRequests {
     }
 }
 
-fn counts(cluster: &ottla_kafka_core::Cluster, topics: &[Arc<str>]) -> PartitionCounts {
-    let count = |topic: &Arc<str>| {
-        let count = i32::try_from(cluster.topic(topic)?.partitions().len()).unwrap_or(i32::MAX);
-        (count > 0).then(|| (Arc::clone(topic), count))
-    };
-    topics.iter().filter_map(count).collect()
-}
-
 impl Requests for ClientRequests {
     async fn find_coordinator(&self) -> Result<BrokerAddr, Error> {
         let request = by_version(|version| {
@@ -101,8 +94,15 @@ impl Requests for ClientRequests {
         coordinator(&answer)
     }
 
-    async fn join(&self, to: BrokerAddr, member_id: String) -> Result<JoinAnswer, Error> {
-        let answer = self.barrier(to, &join_request(&self.config, &member_id)).await?;
+    async fn subscription(&self) -> Result<Vec<Arc<str>>, Error> {
+        match self.config.pattern() {
+            Some(pattern) => Ok(all_topics(&self.client).await?.surroundings(&[], pattern).subscription),
+            None => Ok(self.config.topics.clone()),
+        }
+    }
+
+    async fn join(&self, to: BrokerAddr, member_id: String, topics: Vec<Arc<str>>) -> Result<JoinAnswer, Error> {
+        let answer = self.barrier(to, &join_request(&self.config, &member_id, &topics)).await?;
         join_answer(&self.config, answer)
     }
 
@@ -173,15 +173,11 @@ impl Requests for ClientRequests {
         Ok(listed.into_iter().map(|(tp, listed)| (tp, listed.map(|listed| listed.offset))).collect())
     }
 
-    async fn partition_counts(&self, topics: Vec<Arc<str>>) -> Result<PartitionCounts, Error> {
-        let metadata = self.client.metadata();
-        let names: Vec<&str> = topics.iter().map(|topic| topic.as_ref()).collect();
-        let known = metadata.cluster().generation();
-        let mut cluster = metadata.topics(&names).await?;
-        if cluster.generation() == known {
-            cluster = metadata.refresh_after(known).await?;
+    async fn look_around(&self, topics: Vec<Arc<str>>) -> Result<Surroundings, Error> {
+        match self.config.pattern() {
+            Some(pattern) => Ok(all_topics(&self.client).await?.surroundings(&topics, pattern)),
+            None => by_name(&self.client, &self.config, topics).await,
         }
-        Ok(counts(&cluster, &topics))
     }
 }
 

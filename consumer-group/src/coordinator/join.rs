@@ -28,9 +28,9 @@ pub(super) fn text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
 }
 
-/// Joins with the subscription to the group's topics, under each assignor's name.
-pub(super) fn join_request(config: &GroupConfig, member_id: &str) -> JoinGroupRequest {
-    let topics = config.topics.iter().map(|topic| topic.to_string()).collect();
+/// Joins with the subscription to these topics, under each assignor's name.
+pub(super) fn join_request(config: &GroupConfig, member_id: &str, topics: &[Arc<str>]) -> JoinGroupRequest {
+    let topics = topics.iter().map(|topic| topic.to_string()).collect();
     let subscription = Subscription::to(topics).encode();
     let offer = |assignor: &Assignor| {
         JoinGroupRequestProtocol::default().with_name(text(assignor.name())).with_metadata(subscription.clone())
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn every_assignor_is_offered_in_the_order_of_preference() {
-        let request = join_request(&config(&[Assignor::RoundRobin, Assignor::Range]), "m");
+        let request = join_request(&config(&[Assignor::RoundRobin, Assignor::Range]), "m", &[]);
         let names: Vec<&str> = request.protocols.iter().map(|protocol| protocol.name.as_str()).collect();
         assert_eq!(names, ["roundrobin", "range"]);
     }

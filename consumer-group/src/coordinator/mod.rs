@@ -4,6 +4,7 @@
 mod client;
 mod join;
 mod requests;
+mod topics;
 
 pub(crate) use client::ClientRequests;
-pub(crate) use requests::{GroupTopics, LogEnd, Requests, Synced};
+pub(crate) use requests::{GroupTopics, LogEnd, Requests, Surroundings, Synced};

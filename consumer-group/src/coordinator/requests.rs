@@ -15,8 +15,16 @@ pub(crate) trait Requests: Send + Sync + 'static {
     /// FindCoordinator.
     fn find_coordinator(&self) -> impl Future<Output = Result<BrokerAddr, Error>> + Send;
 
-    /// JoinGroup, until the barrier falls.
-    fn join(&self, to: BrokerAddr, member_id: String) -> impl Future<Output = Result<JoinAnswer, Error>> + Send;
+    /// The topics to subscribe to now: those that were named, or those that match the pattern.
+    fn subscription(&self) -> impl Future<Output = Result<Vec<Arc<str>>, Error>> + Send;
+
+    /// JoinGroup with these topics, until the barrier falls.
+    fn join(
+        &self,
+        to: BrokerAddr,
+        member_id: String,
+        topics: Vec<Arc<str>>,
+    ) -> impl Future<Output = Result<JoinAnswer, Error>> + Send;
 
     /// Assigns partitions to the members of the round, if any, and sends SyncGroup.
     fn sync(
@@ -55,8 +63,8 @@ pub(crate) trait Requests: Send + Sync + 'static {
         end: LogEnd,
     ) -> impl Future<Output = Result<BTreeMap<TopicPartition, Result<i64, Error>>, Error>> + Send;
 
-    /// How many partitions the topics have now.
-    fn partition_counts(&self, topics: Vec<Arc<str>>) -> impl Future<Output = Result<PartitionCounts, Error>> + Send;
+    /// How many partitions the topics have now, and what there is to subscribe to.
+    fn look_around(&self, topics: Vec<Arc<str>>) -> impl Future<Output = Result<Surroundings, Error>> + Send;
 }
 
 /// An end of a log.
@@ -81,4 +89,12 @@ pub(crate) struct Synced {
 pub(crate) struct GroupTopics {
     pub(crate) topics: Vec<Arc<str>>,
     pub(crate) counts: PartitionCounts,
+}
+
+/// What the cluster has now of the group's topics, and for this member.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Surroundings {
+    pub(crate) counts: PartitionCounts,
+    /// Sorted, each once.
+    pub(crate) subscription: Vec<Arc<str>>,
 }

@@ -83,7 +83,12 @@ impl Membership {
 
     /// Whether this member is the leader of a stable group.
     pub(crate) fn leads(&self) -> bool {
-        self.leads && self.phase == Phase::Stable
+        self.leads && self.is_stable()
+    }
+
+    /// Whether it has its assignment and keeps it.
+    pub(crate) fn is_stable(&self) -> bool {
+        self.phase == Phase::Stable
     }
 
     /// Where it stands, for the application.

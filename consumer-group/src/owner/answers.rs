@@ -2,10 +2,11 @@
 
 use ottla_kafka_core::{BrokerAddr, Error, ErrorCode, TopicPartition};
 
+use std::sync::Arc;
+
 use super::{Owner, lookups::Located};
 use crate::{
-    assignor::PartitionCounts,
-    coordinator::{Requests, Synced},
+    coordinator::{Requests, Surroundings, Synced},
     fetching::Fetching,
     membership::{Attempt, Failure, Input, JoinAnswer},
 };
@@ -13,13 +14,14 @@ use crate::{
 /// A request that has ended.
 pub(super) enum Done {
     Found(Attempt, Result<BrokerAddr, Error>),
-    Joined(Attempt, Result<JoinAnswer, Error>),
+    /// With what it subscribed to.
+    Joined(Attempt, Result<(JoinAnswer, Vec<Arc<str>>), Error>),
     Synced(Attempt, Result<Synced, Error>),
     Beat(Attempt, Result<(), Error>),
     Left(Result<(), Error>),
     Committed(Asked, Result<std::collections::BTreeMap<TopicPartition, ErrorCode>, Error>),
     Located(Asked, Located),
-    Counted(Result<PartitionCounts, Error>),
+    LookedAround(Result<Surroundings, Error>),
 }
 
 /// Whom a request went to, and as a member of which generation.
@@ -36,7 +38,10 @@ impl<R: Requests, F: Fetching> Owner<R, F> {
                 self.input(Input::CoordinatorFound { attempt, answer });
             }
             Done::Joined(attempt, answer) => {
-                let answer = answer.map_err(|error| self.failure(&error));
+                let answer = answer.map_err(|error| self.failure(&error)).map(|(answer, subscription)| {
+                    self.watch.subscribed(subscription);
+                    answer
+                });
                 self.input(Input::Joined { attempt, answer });
             }
             Done::Synced(attempt, answer) => self.synced(attempt, answer),
@@ -55,7 +60,7 @@ impl<R: Requests, F: Fetching> Owner<R, F> {
                 self.learn(asked, learned.trouble);
             }
             Done::Located(asked, located) => self.located(asked, located),
-            Done::Counted(counts) => self.counted(counts),
+            Done::LookedAround(around) => self.looked_around(around),
         }
     }
 
@@ -86,11 +91,11 @@ impl<R: Requests, F: Fetching> Owner<R, F> {
         self.input(Input::Synced { attempt, answer });
     }
 
-    fn counted(&mut self, counts: Result<PartitionCounts, Error>) {
+    fn looked_around(&mut self, around: Result<Surroundings, Error>) {
         self.watch.looked(self.now());
-        match counts {
-            Ok(counts) if self.watch.has_changed(&counts) => {
-                tracing::info!(group = self.config.group_id, "partition counts have changed: rebalancing");
+        match around {
+            Ok(around) if self.watch.has_changed(&around) => {
+                tracing::info!(group = self.config.group_id, "topics or partitions have changed: rebalancing");
                 self.input(Input::PartitionsChanged);
             }
             Ok(_) => {}

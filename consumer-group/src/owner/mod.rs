@@ -18,7 +18,7 @@ mod watch;
 
 use std::{sync::Arc, time::Duration};
 
-use ottla_kafka_core::{Error, ErrorCode};
+use ottla_kafka_core::{BrokerAddr, Error, ErrorCode};
 use tokio::{
     sync::{mpsc, oneshot},
     time::sleep_until,
@@ -38,7 +38,7 @@ use crate::{
     config::GroupConfig,
     coordinator::Requests,
     fetching::Fetching,
-    membership::{Action, Input, Membership},
+    membership::{Action, Input, JoinAnswer, Membership},
     revoke::Revocation,
 };
 
@@ -158,7 +158,7 @@ impl<R: Requests, F: Fetching> Owner<R, F> {
     fn deadline(&self) -> Duration {
         let can_send = self.can_send();
         let lookups = self.lookups.due().filter(|_| can_send);
-        let watch = self.watch.due().filter(|_| self.watches());
+        let watch = Some(self.watch.due()).filter(|_| self.watches());
         let closing = self.closing.as_ref().filter(|_| !self.is_closed).map(|closing| closing.deadline);
         [self.membership.deadline(), self.commits.due(can_send), lookups, watch, closing]
             .into_iter()
@@ -168,7 +168,8 @@ impl<R: Requests, F: Fetching> Owner<R, F> {
     }
 
     fn watches(&self) -> bool {
-        self.membership.leads() && !self.flights.is_flying(Flight::Metadata)
+        let is_concerned = self.membership.leads() || (self.membership.is_stable() && self.config.pattern().is_some());
+        is_concerned && !self.flights.is_flying(Flight::Metadata)
     }
 
     /// Starts what is due, and finishes what has become possible.
@@ -221,7 +222,7 @@ impl<R: Requests, F: Fetching> Owner<R, F> {
                 .flights
                 .start(Flight::Membership, async move { Done::Found(attempt, requests.find_coordinator().await) }),
             Action::Join { attempt, coordinator, member_id } => self.flights.start(Flight::Membership, async move {
-                Done::Joined(attempt, requests.join(coordinator, member_id).await)
+                Done::Joined(attempt, subscribe(requests, coordinator, member_id).await)
             }),
             Action::Sync { attempt, coordinator, member, round } => {
                 self.flights.start(Flight::Membership, async move {
@@ -255,4 +256,14 @@ impl<R: Requests, F: Fetching> Owner<R, F> {
     fn last_error(&self) -> Error {
         self.last_error.clone().unwrap_or_else(|| Error::broker(ErrorCode::UNKNOWN_SERVER_ERROR, "JoinGroup"))
     }
+}
+
+/// Joins with what there is to subscribe to now.
+async fn subscribe<R: Requests>(
+    requests: Arc<R>,
+    coordinator: BrokerAddr,
+    member_id: String,
+) -> Result<(JoinAnswer, Vec<Arc<str>>), Error> {
+    let topics = requests.subscription().await?;
+    Ok((requests.join(coordinator, member_id, topics.clone()).await?, topics))
 }

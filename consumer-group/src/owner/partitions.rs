@@ -151,12 +151,12 @@ impl<R: Requests, F: Fetching> Owner<R, F> {
         });
     }
 
-    /// The leader compares the partition counts with those it assigned.
+    /// The leader compares the partition counts with those it assigned; who has a pattern, the topics that match.
     pub(super) fn look_around(&mut self, now: Duration) {
-        if !self.watches() || self.watch.due().is_none_or(|due| due > now) {
+        if !self.watches() || self.watch.due() > now {
             return;
         }
         let (requests, topics) = (Arc::clone(&self.requests), self.watch.topics());
-        self.flights.start(Flight::Metadata, async move { Done::Counted(requests.partition_counts(topics).await) });
+        self.flights.start(Flight::Metadata, async move { Done::LookedAround(requests.look_around(topics).await) });
     }
 }

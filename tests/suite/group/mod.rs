@@ -20,6 +20,8 @@ use crate::{
 };
 
 const PARTITIONS: i32 = 4;
+/// A heartbeat interval, and a time between looks at the cluster, for tests that wait for them.
+const SOON: Duration = Duration::from_millis(300);
 const DRAIN_LIMIT: Duration = Duration::from_secs(40);
 
 pub(crate) fn tests(suite: &mut Suite) {
@@ -31,6 +33,8 @@ pub(crate) fn tests(suite: &mut Suite) {
     suite.long_test("group::a_restarted_coordinator_loses_nothing", Needs::ANY.restart(), long, restarts);
     suite.test("group::offsets_can_be_committed_while_partitions_are_revoked", Needs::ANY, commits_while_revoking);
     suite.test("group::a_committed_offset_out_of_range_is_an_error", Needs::ANY, a_committed_offset_out_of_range);
+    let pattern = a_pattern_finds_topics_that_come;
+    suite.test("group::a_pattern_finds_topics_that_come_after_the_member", Needs::ANY, pattern);
     suite.test("group::kafkas_tools_see_the_group", Needs::ANY.tools(), kafkas_tools_see_the_group);
 }
 
@@ -171,6 +175,30 @@ async fn a_committed_offset_out_of_range(cx: Context) -> Outcome {
         }
         _ => return Err(error.into()),
     }
+    Ok(consumer.close().await?)
+}
+
+async fn a_pattern_finds_topics_that_come(cx: Context) -> Outcome {
+    let client = cx.client()?;
+    let prefix = cx.unique("matched");
+    let builder = Consumer::builder(&client, cx.unique("group")).pattern(format!("{prefix}-.*"));
+    let mut consumer = builder.heartbeat_interval(SOON).metadata_max_age(SOON).build()?;
+    assert_eq!(next_assigned(&mut consumer).await?, [], "nothing matches yet");
+    let topics = [format!("{prefix}-one"), format!("{prefix}-two")];
+    cx.create_topic(&client, &format!("other-{prefix}-one"), 1, &[]).await?;
+    for topic in &topics {
+        cx.create_topic(&client, topic, 1, &[]).await?;
+        produce(&client, topic, "record", 5).await?;
+        let mut read = 0;
+        while read < 5 {
+            if let Event::Records(records) = consumer.recv().await? {
+                // What nobody commits is read again after each rebalance.
+                read = if records.topic_partition().topic() == topic { read + records.len() } else { read };
+            }
+        }
+    }
+    let assigned: Vec<String> = consumer.handle().assignment().iter().map(|of| of.topic().to_owned()).collect();
+    assert_eq!(assigned, topics, "both match, and nothing else");
     Ok(consumer.close().await?)
 }
 

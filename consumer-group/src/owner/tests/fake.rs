@@ -13,7 +13,7 @@ use super::tp;
 use crate::{
     assignor::Assignor,
     assignor::PartitionCounts,
-    coordinator::{GroupTopics, LogEnd, Requests, Synced},
+    coordinator::{GroupTopics, LogEnd, Requests, Surroundings, Synced},
     fetching::Fetching,
     membership::{JoinAnswer, JoinedMember, MemberId, Round},
     offsets::{Committed, Offsets},
@@ -44,6 +44,8 @@ struct State {
     committed: Offsets,
     log_start: i64,
     partitions: Option<i32>,
+    more_topics: Vec<Arc<str>>,
+    follows: bool,
     /// What the fetcher reads, and what it will deliver.
     reading: BTreeMap<TopicPartition, i64>,
     paused: Vec<TopicPartition>,
@@ -89,6 +91,21 @@ impl Fake {
 
     pub(super) fn set_partitions(&self, count: i32) {
         self.state().partitions = Some(count);
+    }
+
+    /// Whether its member leads the group; it does unless told otherwise.
+    pub(super) fn lead(&self, leads: bool) {
+        self.state().follows = !leads;
+    }
+
+    /// Another topic matches the pattern from now on.
+    pub(super) fn add_topic(&self, topic: &str) {
+        self.state().more_topics.push(topic.into());
+    }
+
+    fn subscription_now(&self) -> Vec<Arc<str>> {
+        let more = self.state().more_topics.clone();
+        std::iter::once("t".into()).chain(more).collect()
     }
 
     /// The partitions that are read, with their offsets.
@@ -164,24 +181,30 @@ impl Requests for Arc<Fake> {
         self.called("find", String::new()).await.map(|()| broker())
     }
 
-    async fn join(&self, _: BrokerAddr, member_id: String) -> Result<JoinAnswer, Error> {
-        self.called("join", member_id.clone()).await?;
+    async fn subscription(&self) -> Result<Vec<Arc<str>>, Error> {
+        Ok(self.subscription_now())
+    }
+
+    async fn join(&self, _: BrokerAddr, member_id: String, topics: Vec<Arc<str>>) -> Result<JoinAnswer, Error> {
+        self.called("join", format!("{member_id} {}", topics.join(" "))).await?;
         if member_id.is_empty() {
             return Ok(JoinAnswer::MemberIdRequired("m".to_owned()));
         }
         let mut state = self.state();
         state.generation += 1;
         state.is_rebalancing = false;
+        let leads = !state.follows;
         let members = vec![JoinedMember { member_id: member_id.clone(), instance_id: None, metadata: "".into() }];
         let round = Round { assignor: Assignor::Range, members, keeps_assignment: false };
-        Ok(JoinAnswer::Joined { generation: state.generation, member_id, leads: true, round })
+        Ok(JoinAnswer::Joined { generation: state.generation, member_id, leads, round })
     }
 
     async fn sync(&self, _: BrokerAddr, member: MemberId, _: Round) -> Result<Synced, Error> {
         self.called("sync", member.generation.to_string()).await?;
         let counts = self.partitions();
         let partitions = (0..counts.values().sum()).map(tp).collect();
-        Ok(Synced { partitions, led: Some(GroupTopics { topics: vec!["t".into()], counts }) })
+        let led = (!self.state().follows).then(|| GroupTopics { topics: vec!["t".into()], counts });
+        Ok(Synced { partitions, led })
     }
 
     async fn heartbeat(&self, _: BrokerAddr, member: MemberId) -> Result<(), Error> {
@@ -227,8 +250,9 @@ impl Requests for Arc<Fake> {
         Ok(partitions.into_iter().map(|tp| (tp, Ok(start))).collect())
     }
 
-    async fn partition_counts(&self, _: Vec<Arc<str>>) -> Result<PartitionCounts, Error> {
-        self.called("partition_counts", String::new()).await.map(|()| self.partitions())
+    async fn look_around(&self, _: Vec<Arc<str>>) -> Result<Surroundings, Error> {
+        self.called("look_around", String::new()).await?;
+        Ok(Surroundings { counts: self.partitions(), subscription: self.subscription_now() })
     }
 }
 

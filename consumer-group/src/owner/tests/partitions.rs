@@ -11,7 +11,7 @@ async fn it_joins_when_it_is_first_asked_and_starts_at_the_committed_offset_or_t
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(group.fake.calls(), Vec::<String>::new(), "nobody has asked");
     assert_eq!(group.next().await, "assigned t-1@7 t-0@3");
-    assert_eq!(group.fake.calls(), ["find", "join", "join m", "sync 1", "committed", "log_offsets Start"]);
+    assert_eq!(group.fake.calls(), ["find", "join  t", "join m t", "sync 1", "committed", "log_offsets Start"]);
     assert_eq!(group.fake.reading(), [(0, 3), (1, 7)]);
     assert_eq!(group.handle.assignment(), [tp(0), tp(1)]);
     assert_eq!((group.handle.position(&tp(0)), group.handle.generation()), (Some(3), Some(1)));
@@ -181,4 +181,20 @@ async fn a_topic_that_does_not_exist_is_waited_for() {
     assert_eq!(group.next().await, "assigned");
     group.fake.set_partitions(1);
     assert_eq!(group.next().await, "assigned t-0@0");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_topic_that_begins_to_match_rebalances_a_member_that_leads_nothing() {
+    let group = group_with(|config| {
+        config.topics.clear();
+        config.set_pattern(".*");
+        config.metadata_max_age = Duration::from_secs(60);
+    });
+    group.fake.lead(false);
+    let group = group.assigned().await;
+    group.fake.add_topic("u");
+    assert_eq!(group.next().await, "revoking t-0 t-1");
+    assert_eq!(group.next().await, "assigned t-0@0 t-1@0");
+    let joins: Vec<String> = group.fake.calls().into_iter().filter(|call| call.starts_with("join")).collect();
+    assert_eq!(joins, ["join  t", "join m t", "join m t u"]);
 }
