@@ -36,6 +36,7 @@ pub use fetch::{FetchConfig, Fetched, FetchedRecords, Fetcher, Isolation};
 pub use metadata::{Cluster, Partition, Topic};
 pub use producer::{Ack, Producer, ProducerBuilder, ProducerRecord, RecordMetadata};
 pub use protocol::ErrorCode;
+pub use record::{Codec, Compression, Decompression};
 #[cfg(any(feature = "sasl", feature = "tls"))]
 pub use security::Secret;
 #[cfg(feature = "sasl")]

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
-use ottla_kafka_core::record;
+use ottla_kafka_core::record::{self, Decompression};
 
 use super::{
     Refusal,
@@ -172,12 +172,13 @@ impl PartitionLog {
         self.first_at_or_after(newest)
     }
 
-    /// The (timestamp, offset) of each readable record of a batch. A compressed batch is not looked into: it counts
-    /// as one record at its first offset with its greatest timestamp, so that nothing is skipped.
+    /// The (timestamp, offset) of each readable record of a batch. A batch that cannot be read counts as one record at
+    /// its first offset with its greatest timestamp, so that nothing is skipped.
     fn timestamps(&self, batch: &Stored) -> Vec<(i64, i64)> {
         let mut found = Vec::new();
         for parsed in record::batches(batch.bytes.clone()).map_while(Result::ok) {
-            let records = parsed.records().map_while(Result::ok);
+            let records = parsed.records(Decompression::default()).ok();
+            let records = records.iter().flatten().map_while(Result::ok);
             found.extend(records.map(|record| (record.timestamp(), record.offset())));
         }
         if found.is_empty() {

@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use ottla_kafka_core::record::{self, BatchBuilder, ProducerStamp};
+use ottla_kafka_core::record::{self, BatchBuilder, Compression, Decompression, ProducerStamp};
 
 use super::{Appended, Limits, PartitionLog, Refusal};
 
@@ -11,7 +11,7 @@ fn batch(timestamps: &[i64], stamp: Option<ProducerStamp>) -> Bytes {
     for timestamp in timestamps {
         batch.push(*timestamp, None, Some(b"value"), &[]);
     }
-    batch.finish(stamp)
+    batch.finish(stamp, Compression::NONE).unwrap()
 }
 
 /// A batch of `count` records of producer 7.
@@ -32,7 +32,8 @@ fn records_come_back_at_the_offsets_they_were_given() {
     }
     let read = log.read(3, 10_000, false).unwrap();
     let offsets: Vec<i64> = record::batches(read)
-        .flat_map(|batch| batch.unwrap().records().map(|record| record.unwrap().offset()).collect::<Vec<_>>())
+        .map(|batch| batch.unwrap().records(Decompression::default()).unwrap())
+        .flat_map(|records| records.iter().map(|record| record.unwrap().offset()).collect::<Vec<_>>())
         .collect();
     assert_eq!(offsets, [2, 3, 4, 5], "whole batches, from the one with the offset on");
     assert_eq!(log.read(6, 10_000, true), Ok(Bytes::new()));

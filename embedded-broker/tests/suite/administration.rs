@@ -10,7 +10,7 @@ use kafka_protocol::messages::{
     offset_delete_request::{OffsetDeleteRequestPartition, OffsetDeleteRequestTopic},
     offset_for_leader_epoch_request::{OffsetForLeaderPartition, OffsetForLeaderTopic},
 };
-use ottla_kafka_core::record::BatchBuilder;
+use ottla_kafka_core::record::{BatchBuilder, Compression};
 
 use crate::{
     client::{Client, text, topic},
@@ -25,7 +25,7 @@ const APPEND: i8 = 2;
 fn one_record(timestamp: i64) -> Bytes {
     let mut batch = BatchBuilder::new();
     batch.push(timestamp, None, Some(b"value"), &[]);
-    batch.finish(None)
+    batch.finish(None, Compression::NONE).unwrap()
 }
 
 /// A topic's setting, and Kafka's number of where it comes from.

@@ -20,7 +20,7 @@ use kafka_protocol::{
     protocol::Request,
 };
 use ottla_embedded_broker::{Api, EmbeddedBroker};
-use ottla_kafka_core::record::BatchBuilder;
+use ottla_kafka_core::record::{BatchBuilder, Compression};
 use uuid::Uuid;
 
 use crate::client::{Client, fetch_request, produce_request, text, topic};
@@ -42,7 +42,7 @@ pub(crate) fn versions<R: Request>() -> impl Iterator<Item = i16> {
 fn one_record() -> Bytes {
     let mut batch = BatchBuilder::new();
     batch.push(5, Some(b"key"), Some(b"value"), &[]);
-    batch.finish(None)
+    batch.finish(None, Compression::NONE).unwrap()
 }
 
 #[test]

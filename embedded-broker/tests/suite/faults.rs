@@ -7,7 +7,7 @@ use kafka_protocol::messages::{ApiVersionsRequest, MetadataRequest, ProduceReque
 use ottla_embedded_broker::{Api, EmbeddedBroker, Fault};
 use ottla_kafka_core::{
     ErrorCode,
-    record::{BatchBuilder, ProducerStamp},
+    record::{BatchBuilder, Compression, ProducerStamp},
 };
 use tokio::time::Instant;
 
@@ -16,7 +16,7 @@ use crate::client::{Client, fetch_request, only_fetched, only_produced, produce_
 fn batch(base_sequence: i32) -> Bytes {
     let mut batch = BatchBuilder::new();
     batch.push(1, None, Some(b"value"), &[]);
-    batch.finish(Some(ProducerStamp { producer_id: 1, producer_epoch: 0, base_sequence }))
+    batch.finish(Some(ProducerStamp { producer_id: 1, producer_epoch: 0, base_sequence }), Compression::NONE).unwrap()
 }
 
 async fn start() -> (EmbeddedBroker, Client) {
@@ -159,7 +159,7 @@ async fn a_topic_may_take_longer_batches_than_the_others() {
     assert_eq!(client.create_topic("bad", 1, &[("max.message.bytes", "much")]).await, 40);
     let mut long = BatchBuilder::new();
     long.push(1, None, Some(&vec![7; 2_000_000]), &[]);
-    let long = long.finish(None);
+    let long = long.finish(None, Compression::NONE).unwrap();
     assert_eq!(client.produce("orders", 0, long.clone()).await.error_code, 10);
     assert_eq!(client.produce("orders-dlq", 0, long).await.error_code, 0);
 }

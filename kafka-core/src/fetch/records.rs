@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::Isolation;
 use crate::{
     protocol::{AbortedTransaction, FetchedPartition},
-    record::{Batch, ControlKind, RecordError, RecordView, batches},
+    record::{Batch, ControlKind, Decompression, RecordError, RecordView, Records, batches},
     topic_partition::TopicPartition,
 };
 
@@ -15,7 +15,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct FetchedRecords {
     topic_partition: TopicPartition,
-    batches: Vec<Batch>,
+    batches: Vec<Records>,
     from: i64,
     count: usize,
     next_offset: i64,
@@ -43,17 +43,20 @@ impl FetchedRecords {
         };
         let mut aborted = Aborted::new(answer.aborted, isolation);
         for batch in batches(answer.records) {
-            let counted = batch.and_then(|batch| Ok((count_from(&batch, from)?, batch)));
-            let (count, batch) = match counted {
+            let counted = batch.and_then(|batch| {
+                // What is hidden is not decompressed.
+                let records = if aborted.hides(&batch) { None } else { Some(batch.records(Decompression::default())?) };
+                let count = records.as_ref().map_or(Ok(0), |records| count_from(records, from))?;
+                Ok((batch.next_offset(), records.filter(|_| count > 0), count))
+            });
+            let (next_offset, batch, count) = match counted {
                 Ok(counted) => counted,
                 Err(error) if records.next_offset == from => return Err(error),
                 Err(_) => break,
             };
-            records.next_offset = records.next_offset.max(batch.next_offset());
-            if !aborted.hides(&batch) && count > 0 {
-                records.count = records.count.saturating_add(count);
-                records.batches.push(batch);
-            }
+            records.next_offset = records.next_offset.max(next_offset);
+            records.count = records.count.saturating_add(count);
+            records.batches.extend(batch);
         }
         Ok(records)
     }
@@ -67,16 +70,12 @@ impl FetchedRecords {
     pub fn iter(&self) -> impl Iterator<Item = RecordView<'_>> {
         let from = self.from;
         // Every record was read once already, so none is left out here.
-        self.batches
-            .iter()
-            .flat_map(Batch::records)
-            .filter_map(Result::ok)
-            .filter(move |record| record.offset() >= from)
+        self.batches.iter().flat_map(Records::iter).filter_map(Result::ok).filter(move |record| record.offset() >= from)
     }
 
     /// The batches that hold the records. The first may begin before the offset that was asked for.
-    pub fn batches(&self) -> &[Batch] {
-        &self.batches
+    pub fn batches(&self) -> impl Iterator<Item = &Batch> {
+        self.batches.iter().map(Records::batch)
     }
 
     /// How many records there are.
@@ -106,24 +105,22 @@ impl FetchedRecords {
 
     /// The epoch of the leader that wrote the last batch, for a commit; −1 if not known.
     pub fn leader_epoch(&self) -> i32 {
-        self.batches.last().map_or(-1, Batch::leader_epoch)
+        self.batches().last().map_or(-1, Batch::leader_epoch)
     }
 
     /// An owned part of the records, such as a value: shared, not copied.
     pub fn slice(&self, part: &[u8]) -> Bytes {
-        let address = part.as_ptr();
-        let holds = |batch: &&Batch| batch.bytes().as_ptr_range().contains(&address);
-        match self.batches.iter().find(holds) {
+        match self.batches.iter().find(|records| records.holds(part)) {
             Some(batch) => batch.slice(part),
             None => Bytes::copy_from_slice(part),
         }
     }
 }
 
-/// Reads every record of `batch` and counts those from offset `from` on.
-fn count_from(batch: &Batch, from: i64) -> Result<usize, RecordError> {
-    batch
-        .records()
+/// Reads every record and counts those from offset `from` on.
+fn count_from(records: &Records, from: i64) -> Result<usize, RecordError> {
+    records
+        .iter()
         .try_fold(0_usize, |count, record| Ok(if record?.offset() >= from { count.saturating_add(1) } else { count }))
 }
 

@@ -4,7 +4,7 @@ use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 use super::ack::Promise;
 use crate::{
     error::Error,
-    record::{BatchBuilder, ProducerStamp, restamped},
+    record::{BatchBuilder, Compression, ProducerStamp, restamped},
     topic_partition::TopicPartition,
 };
 
@@ -96,7 +96,10 @@ impl Batch {
         let bytes = match &mut self.contents {
             Contents::Encoded { bytes, stamp: Some(_), .. } => return bytes.clone(),
             Contents::Encoded { bytes, stamp: None, .. } => restamped(bytes, new_stamp),
-            Contents::Open(builder) => std::mem::take(builder).finish(Some(new_stamp)),
+            Contents::Open(builder) => {
+                // Not compressed, and bounded by buffer.memory: nothing can fail.
+                std::mem::take(builder).finish(Some(new_stamp), Compression::NONE).unwrap_or_default()
+            }
         };
         self.contents = Contents::Encoded { bytes: bytes.clone(), stamp: Some(new_stamp), count };
         bytes

@@ -3,12 +3,12 @@
 use bytes::Bytes;
 
 use super::{
-    Codec, ControlKind, RecordError, RecordErrorKind, Records,
+    Codec, ControlKind, Decompression, RecordError, RecordErrorKind, Records,
     fields::{CRC_FROM, Fields, HEADER_LEN, LENGTH_FROM, ProducerStamp},
 };
 
-/// The shortest record: six fields of one byte, and its length.
-const MIN_RECORD_LEN: usize = 7;
+/// No marker is longer; and a batch that says it is one may not make us decompress more.
+const MAX_CONTROL_LEN: usize = 64 << 10;
 
 const LOG_APPEND_TIME: i16 = 1 << 3;
 const TRANSACTIONAL: i16 = 1 << 4;
@@ -52,15 +52,12 @@ impl Batch {
 
     /// What is wrong with the number of records, if something is.
     fn miscount(&self) -> Option<&'static str> {
-        let Ok(count) = usize::try_from(self.fields.count) else {
+        if self.fields.count < 0 {
             return Some("its record count is negative");
-        };
-        // Compaction takes records out of a batch but leaves its offsets.
-        if i64::from(self.fields.count) > i64::from(self.fields.last_offset_delta).saturating_add(1) {
-            return Some("it has more records than offsets");
         }
-        (self.codec == Codec::None && count.saturating_mul(MIN_RECORD_LEN) > self.payload().len())
-            .then_some("it has more records than bytes")
+        // Compaction takes records out of a batch but leaves its offsets.
+        (i64::from(self.fields.count) > i64::from(self.fields.last_offset_delta).saturating_add(1))
+            .then_some("it has more records than offsets")
     }
 
     /// An error about what is behind the header, which can be skipped.
@@ -69,8 +66,8 @@ impl Batch {
     }
 
     /// What stands behind the header: the records, perhaps compressed.
-    pub(super) fn payload(&self) -> &[u8] {
-        self.bytes.get(HEADER_LEN..).unwrap_or_default()
+    pub(super) fn payload(&self) -> Bytes {
+        self.bytes.slice(HEADER_LEN.min(self.bytes.len())..)
     }
 
     pub(super) fn last_offset_delta(&self) -> i64 {
@@ -132,7 +129,8 @@ impl Batch {
     /// What the marker says, if it is a control batch.
     pub fn control(&self) -> Option<ControlKind> {
         self.is_control().then(|| {
-            let marker = self.records().next().and_then(Result::ok);
+            let records = self.records(Decompression::up_to(MAX_CONTROL_LEN));
+            let marker = records.as_ref().ok().and_then(|records| records.iter().next()?.ok());
             marker.map_or(ControlKind::Other, |record| ControlKind::from_key(record.key()))
         })
     }
@@ -147,24 +145,19 @@ impl Batch {
         self.fields.count
     }
 
-    /// Its records, in the order of their offsets.
-    pub fn records(&self) -> Records<'_> {
-        Records::new(self)
+    /// Its records, in the order of their offsets. A compressed batch is decompressed once, into one buffer that may
+    /// not grow beyond its limit; the records of another stay where they are.
+    ///
+    /// # Errors
+    /// The batch does not decompress, is too large for `limits`, or is compressed with a codec that is not in this
+    /// build. [`RecordError::next_offset`] is behind it.
+    pub fn records(&self, limits: Decompression) -> Result<Records, RecordError> {
+        Records::read(self, limits)
     }
 
     /// The whole batch, header included.
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
-    }
-
-    /// An owned part of the batch, such as a record's value: shared, not copied.
-    pub fn slice(&self, part: &[u8]) -> Bytes {
-        let (batch, range) = (self.bytes.as_ptr_range(), part.as_ptr_range());
-        if batch.start <= range.start && range.end <= batch.end {
-            self.bytes.slice_ref(part)
-        } else {
-            Bytes::copy_from_slice(part)
-        }
     }
 
     /// A copy at the offset and with the leader epoch that a broker gives it; neither is under the checksum.

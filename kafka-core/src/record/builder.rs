@@ -3,10 +3,14 @@
 use bytes::Bytes;
 
 use super::{
-    Header,
+    Codec, Compression, CompressionError, Header, codecs,
     fields::{CRC, CRC_FROM, Fields, HEADER_LEN, LENGTH_FROM, ProducerStamp},
     varint,
 };
+
+/// Up to this size a batch is compressed as asked for even if that makes it longer: no limit is so small, and what a
+/// tool shows is then what was configured.
+const ALWAYS_COMPRESSED: usize = 4 << 10;
 
 /// A batch in the making, encoded record by record into the buffer that is sent.
 #[derive(Debug)]
@@ -86,27 +90,50 @@ impl BatchBuilder {
     }
 
     /// The finished batch, at base offset 0 as producers send it; stamped if the producer is idempotent.
-    pub fn finish(mut self, stamp: Option<ProducerStamp>) -> Bytes {
+    ///
+    /// Compressing a batch takes a while: a millisecond or more for 100 KiB, on the caller's thread. A longer batch that
+    /// compression would make longer still is not compressed, so that none outgrows the limit it was filled to.
+    ///
+    /// # Errors
+    /// The codec or its level is not in this build ([`Compression::check`] says so before the first record), or the
+    /// batch is longer than 2 GiB.
+    pub fn finish(mut self, stamp: Option<ProducerStamp>, compression: Compression) -> Result<Bytes, CompressionError> {
+        let (mut batch, codec) = self.compressed(compression)?;
+        let len = batch.len();
         let fields = Fields {
             base_offset: 0,
-            length: i32::try_from(self.buffer.len().saturating_sub(LENGTH_FROM)).unwrap_or(i32::MAX),
+            length: i32::try_from(len.saturating_sub(LENGTH_FROM)).map_err(|_| CompressionError::TooLong { len })?,
             leader_epoch: -1,
             crc: 0,
-            attributes: 0,
+            attributes: codec.attributes(),
             last_offset_delta: self.count.saturating_sub(1).max(0),
             base_timestamp: self.base_timestamp,
             max_timestamp: self.max_timestamp,
             stamp: stamp.unwrap_or(ProducerStamp::NONE),
             count: self.count,
         };
-        if let Some(header) = self.buffer.first_chunk_mut() {
+        if let Some(header) = batch.first_chunk_mut() {
             fields.write(header);
         }
-        let crc = crc32c::crc32c(self.buffer.get(CRC_FROM..).unwrap_or_default());
-        if let Some(field) = self.buffer.get_mut(CRC) {
+        let crc = crc32c::crc32c(batch.get(CRC_FROM..).unwrap_or_default());
+        if let Some(field) = batch.get_mut(CRC) {
             field.copy_from_slice(&crc.to_be_bytes());
         }
-        Bytes::from(self.buffer)
+        Ok(Bytes::from(batch))
+    }
+
+    /// Room for a header and the records behind it, with the codec they are in.
+    fn compressed(&mut self, compression: Compression) -> Result<(Vec<u8>, Codec), CompressionError> {
+        let plain = std::mem::take(&mut self.buffer);
+        if compression.codec() == Codec::None {
+            return compression.check().map(|()| (plain, Codec::None));
+        }
+        let mut batch = vec![0; HEADER_LEN];
+        codecs::compress(compression, plain.get(HEADER_LEN..).unwrap_or_default(), &mut batch)?;
+        if batch.len() > plain.len() && plain.len() > ALWAYS_COMPRESSED {
+            return Ok((plain, Codec::None));
+        }
+        Ok((batch, compression.codec()))
     }
 }
 

@@ -38,8 +38,24 @@ pub enum RecordErrorKind {
     },
     /// A codec that Kafka does not have.
     UnknownCodec(u8),
-    /// A codec this build cannot decompress.
+    /// A codec this build cannot decompress: its feature is off.
     UnsupportedCodec(Codec),
+    /// It decompresses to more than is allowed. Kafka: `max.decompressed.message.bytes`.
+    TooLarge {
+        /// How it is compressed.
+        codec: Codec,
+        /// How many bytes it says it decompresses to, if it does say.
+        declared: Option<u64>,
+        /// How many are allowed.
+        limit: usize,
+    },
+    /// It does not decompress.
+    Compressed {
+        /// How it is said to be compressed.
+        codec: Codec,
+        /// What is wrong with it.
+        detail: String,
+    },
 }
 
 impl RecordError {
@@ -76,8 +92,16 @@ impl fmt::Display for RecordError {
             RecordErrorKind::Header(detail) => write!(f, "is malformed: {detail}"),
             RecordErrorKind::Record { index, detail } => write!(f, "is malformed in its record {index}: {detail}"),
             RecordErrorKind::UnknownCodec(id) => write!(f, "has an unknown compression codec {id}"),
-            RecordErrorKind::UnsupportedCodec(codec) => write!(f, "is compressed with {codec}, which is not supported"),
-        }
+            RecordErrorKind::UnsupportedCodec(codec) => {
+                write!(f, "is compressed with {codec}, which is not in this build (feature `{codec}`)")
+            }
+            RecordErrorKind::TooLarge { codec, declared, limit } => {
+                write!(f, "decompresses with {codec} to more than max.decompressed.message.bytes = {limit}")?;
+                declared.map_or(Ok(()), |declared| write!(f, ": to {declared} bytes, it says"))
+            }
+            RecordErrorKind::Compressed { codec, detail } => write!(f, "does not decompress with {codec}: {detail}"),
+        }?;
+        self.next_offset.map_or(Ok(()), |next| write!(f, "; the next batch is at offset {next}"))
     }
 }
 

@@ -1,89 +1,80 @@
-//! The records of a batch, borrowed from its bytes.
+//! The records of a batch, decompressed.
 
 use std::iter::FusedIterator;
 
-use super::{Batch, Codec, RecordError, RecordErrorKind, varint};
+use bytes::Bytes;
 
-/// A record in its batch.
-#[derive(Clone, Copy, Debug)]
-pub struct RecordView<'a> {
-    offset: i64,
-    timestamp: i64,
-    timestamp_type: TimestampType,
-    key: Option<&'a [u8]>,
-    value: Option<&'a [u8]>,
-    headers: Headers<'a>,
-}
+use super::{
+    Batch, Codec, Decompression, RecordError, RecordErrorKind, RecordView, TimestampType, codecs,
+    record_view::{headers, nullable_bytes},
+    varint,
+};
 
-/// Whose clock a record's timestamp is. Kafka: `message.timestamp.type`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimestampType {
-    /// The producer's, when it made the record.
-    CreateTime,
-    /// The broker's, when it appended the record.
-    LogAppendTime,
-}
+/// The shortest record: six fields of one byte, and its length.
+const MIN_RECORD_LEN: usize = 7;
 
-impl<'a> RecordView<'a> {
-    /// The record's offset in its partition.
-    pub fn offset(&self) -> i64 {
-        self.offset
-    }
-
-    /// The record's timestamp in milliseconds since the epoch: its producer's or, if the topic says so, its broker's.
-    pub fn timestamp(&self) -> i64 {
-        self.timestamp
-    }
-
-    /// Whose clock the timestamp is.
-    pub fn timestamp_type(&self) -> TimestampType {
-        self.timestamp_type
-    }
-
-    /// The key.
-    pub fn key(&self) -> Option<&'a [u8]> {
-        self.key
-    }
-
-    /// The value; a record without one is a tombstone in a compacted topic.
-    pub fn value(&self) -> Option<&'a [u8]> {
-        self.value
-    }
-
-    /// The headers, in their order; keys may repeat, values may be null.
-    pub fn headers(&self) -> Headers<'a> {
-        self.headers
-    }
-}
-
-/// The headers of a record: keys and values.
-#[derive(Clone, Copy, Debug)]
-pub struct Headers<'a> {
-    /// Checked when the record was read.
-    bytes: &'a [u8],
-    left: usize,
-}
-
-impl<'a> Iterator for Headers<'a> {
-    type Item = (&'a [u8], Option<&'a [u8]>);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.left = self.left.checked_sub(1)?;
-        let key = nullable_bytes(&mut self.bytes)??;
-        Some((key, nullable_bytes(&mut self.bytes)?))
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left, Some(self.left))
-    }
-}
-
-impl ExactSizeIterator for Headers<'_> {}
-impl FusedIterator for Headers<'_> {}
-
-/// The iterator of [`Batch::records`]; it ends after an error.
+/// The records of a batch: in its own bytes or, if it is compressed, in a buffer of their own. Cloning shares both.
 #[derive(Clone, Debug)]
-pub struct Records<'a> {
+pub struct Records {
+    batch: Batch,
+    payload: Bytes,
+}
+
+impl Records {
+    /// Decompresses what stands behind the batch's header.
+    pub(super) fn read(batch: &Batch, limits: Decompression) -> Result<Self, RecordError> {
+        let payload = match batch.codec() {
+            Codec::None => batch.payload(),
+            codec => codecs::decompress(codec, &batch.payload(), limits.max_bytes())
+                .map_err(|failure| batch.error(failure.into_kind(codec, limits.max_bytes())))?
+                .into(),
+        };
+        let count = usize::try_from(batch.count()).unwrap_or_default();
+        if count.saturating_mul(MIN_RECORD_LEN) > payload.len() {
+            return Err(batch.error(RecordErrorKind::Header("it has more records than bytes")));
+        }
+        Ok(Self { batch: batch.clone(), payload })
+    }
+
+    /// The batch they are in.
+    pub fn batch(&self) -> &Batch {
+        &self.batch
+    }
+
+    /// The records, in the order of their offsets. They are checked as they are read.
+    pub fn iter(&self) -> RecordIter<'_> {
+        RecordIter { batch: &self.batch, rest: &self.payload, index: 0, least_delta: 0, ended: false }
+    }
+
+    /// How many bytes of memory they take beside the batch's own: none if it is not compressed.
+    pub fn decompressed_bytes(&self) -> usize {
+        if self.batch.codec() == Codec::None { 0 } else { self.payload.len() }
+    }
+
+    /// Whether this part, such as a record's value, is one of theirs.
+    pub fn holds(&self, part: &[u8]) -> bool {
+        let (payload, part) = (self.payload.as_ptr_range(), part.as_ptr_range());
+        payload.start <= part.start && part.end <= payload.end
+    }
+
+    /// An owned part of them, such as a record's value: shared, not copied.
+    pub fn slice(&self, part: &[u8]) -> Bytes {
+        if self.holds(part) { self.payload.slice_ref(part) } else { Bytes::copy_from_slice(part) }
+    }
+}
+
+impl<'a> IntoIterator for &'a Records {
+    type Item = Result<RecordView<'a>, RecordError>;
+    type IntoIter = RecordIter<'a>;
+
+    fn into_iter(self) -> RecordIter<'a> {
+        self.iter()
+    }
+}
+
+/// The iterator of [`Records::iter`]; it ends after an error.
+#[derive(Clone, Debug)]
+pub struct RecordIter<'a> {
     batch: &'a Batch,
     rest: &'a [u8],
     /// How many records were read.
@@ -93,11 +84,7 @@ pub struct Records<'a> {
     ended: bool,
 }
 
-impl<'a> Records<'a> {
-    pub(super) fn new(batch: &'a Batch) -> Self {
-        Self { batch, rest: batch.payload(), index: 0, least_delta: 0, ended: false }
-    }
-
+impl<'a> RecordIter<'a> {
     #[inline]
     fn read(&mut self) -> Result<RecordView<'a>, &'static str> {
         let mut record = nullable_bytes(&mut self.rest).flatten().ok_or("it is longer than the batch")?;
@@ -128,16 +115,13 @@ impl<'a> Records<'a> {
     }
 }
 
-impl<'a> Iterator for Records<'a> {
+impl<'a> Iterator for RecordIter<'a> {
     type Item = Result<RecordView<'a>, RecordError>;
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.ended {
             return None;
-        }
-        if self.batch.codec() != Codec::None {
-            return self.fail(RecordErrorKind::UnsupportedCodec(self.batch.codec()));
         }
         let index = self.index;
         if index == self.batch.count() {
@@ -155,34 +139,4 @@ impl<'a> Iterator for Records<'a> {
     }
 }
 
-impl FusedIterator for Records<'_> {}
-
-/// Checks the headers at a record's end, so that reading them later cannot fail.
-#[inline]
-fn headers(record: &[u8]) -> Result<Headers<'_>, &'static str> {
-    if record == [0] {
-        return Ok(Headers { bytes: &[], left: 0 });
-    }
-    let mut bytes = record;
-    let count =
-        varint::get(&mut bytes).and_then(|count| usize::try_from(count).ok()).ok_or("its header count is bad")?;
-    let mut rest = bytes;
-    for _ in 0..count {
-        nullable_bytes(&mut rest).flatten().ok_or("a header's key is null or longer than the record")?;
-        nullable_bytes(&mut rest).ok_or("a header's value is longer than the record")?;
-    }
-    if rest.is_empty() { Ok(Headers { bytes, left: count }) } else { Err("there are bytes behind its headers") }
-}
-
-/// Reads bytes with their length in front; the outer `None` if they are not all there, the inner one if they are null.
-#[inline]
-#[expect(clippy::option_option, reason = "null and missing are different answers of a hot path")]
-fn nullable_bytes<'a>(from: &mut &'a [u8]) -> Option<Option<&'a [u8]>> {
-    let len = varint::get(from)?;
-    let Ok(len) = usize::try_from(len) else {
-        return Some(None);
-    };
-    let (bytes, rest) = from.split_at_checked(len)?;
-    *from = rest;
-    Some(Some(bytes))
-}
+impl FusedIterator for RecordIter<'_> {}

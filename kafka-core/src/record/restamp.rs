@@ -19,19 +19,25 @@ pub(crate) fn restamped(batch: &Bytes, stamp: ProducerStamp) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{BatchBuilder, batches};
+    use crate::record::{BatchBuilder, Codec, Compression, batches};
 
     #[test]
     fn a_restamped_batch_is_the_same_but_for_its_stamp() {
+        for codec in Codec::ALL.into_iter().filter(|codec| codec.is_supported()) {
+            check(codec.into());
+        }
+    }
+
+    fn check(compression: Compression) {
         let built = || {
             let mut builder = BatchBuilder::new();
             builder.push(1_700_000_000_000, Some(b"key"), Some(b"value"), &[]);
             builder
         };
         let stamp = |epoch, base_sequence| ProducerStamp { producer_id: 7, producer_epoch: epoch, base_sequence };
-        let old = built().finish(Some(stamp(0, 40)));
+        let old = built().finish(Some(stamp(0, 40)), compression).expect("a batch");
         let new = restamped(&old, stamp(1, 0));
-        assert_eq!(new, built().finish(Some(stamp(1, 0))));
+        assert_eq!(new, built().finish(Some(stamp(1, 0)), compression).expect("a batch"));
         assert!(batches(new).all(|batch| batch.is_ok_and(|batch| batch.producer() == Some(stamp(1, 0)))));
     }
 }

@@ -6,7 +6,7 @@ mod round_trip;
 
 use bytes::Bytes;
 
-use super::{Batch, RecordErrorKind, RecordView, batches};
+use super::{Batch, Decompression, RecordErrorKind, RecordView, Records, batches};
 
 /// A record with everything owned, for comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,8 +37,12 @@ fn only_batch(bytes: Bytes) -> Batch {
     batch
 }
 
+fn records(batch: &Batch) -> Records {
+    batch.records(Decompression::default()).expect("records")
+}
+
 fn owned(batch: &Batch) -> Vec<Owned> {
-    batch.records().map(|record| record.expect("a sound record").into()).collect()
+    records(batch).iter().map(|record| record.expect("a sound record").into()).collect()
 }
 
 fn only_error(bytes: Bytes) -> RecordErrorKind {

@@ -5,7 +5,7 @@ use libtest_mimic::Failed;
 use ottla_kafka_core::{
     Client, ConnectionKind, Recovery, Target, TopicPartition,
     protocol::{ErrorCode, Fetch, FetchPartition, FetchTopic, FetchedPartition},
-    record::{RecordView, batches},
+    record::{Decompression, RecordView, batches},
 };
 use tokio::time::timeout;
 
@@ -63,7 +63,7 @@ async fn read_partition(client: &Client, of: &TopicPartition, records: &mut Vec<
         end = end.or(Some(fetched.high_watermark));
         for batch in batches(fetched.records) {
             let batch = batch?;
-            for record in batch.records() {
+            for record in &batch.records(Decompression::default())? {
                 let record = record?;
                 // A batch is sent whole even if the first offset asked for is in its middle.
                 if record.offset() >= offset && !batch.is_control() {

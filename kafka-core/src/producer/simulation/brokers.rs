@@ -12,7 +12,7 @@ use super::log::{Appended, Log};
 use crate::{
     env::{BoxFuture, Clock, Env, Rng, Spawner, Task},
     protocol::ErrorCode,
-    record::{Batch, ProducerStamp},
+    record::{Batch, Decompression, ProducerStamp},
 };
 
 pub(super) const BROKERS: [i32; 2] = [1, 2];
@@ -210,8 +210,8 @@ impl Cluster {
 
     /// Appends as the leader `broker` would.
     pub(super) fn append(&self, broker: i32, partition: usize, batch: &Batch) -> Result<Appended, ErrorCode> {
-        let records = batch.records();
-        let values = records.map(|record| {
+        let records = batch.records(Decompression::default()).expect("the batch is readable");
+        let values = records.iter().map(|record| {
             let record = record.expect("the record is readable");
             String::from_utf8(record.value().expect("a value").to_vec()).expect("text")
         });

@@ -1,10 +1,10 @@
 //! What is written is read again.
 
 use bytes::Bytes;
-use proptest::{collection::vec, option, prelude::*};
+use proptest::{collection::vec, option, prelude::*, sample};
 
 use super::{Owned, only_batch, owned};
-use crate::record::{BatchBuilder, Header, ProducerStamp};
+use crate::record::{BatchBuilder, Codec, Compression, Header, ProducerStamp};
 
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![vec(any::<u8>(), 0..20), vec(any::<u8>(), 120..140)]
@@ -22,6 +22,13 @@ fn records() -> impl Strategy<Value = Vec<Owned>> {
     })
 }
 
+fn compression() -> impl Strategy<Value = Compression> {
+    let codecs = Codec::ALL.into_iter().filter(|codec| codec.is_supported()).map(Compression::new);
+    let levels = [Compression::gzip(1), Compression::gzip(9), Compression::zstd(-5), Compression::zstd(19)];
+    let supported: Vec<_> = codecs.chain(levels).filter(|compression| compression.check().is_ok()).collect();
+    sample::select(supported)
+}
+
 fn headers(record: &Owned) -> Vec<Header> {
     let header = |(key, value): &(Vec<u8>, Option<Vec<u8>>)| Header {
         key: Bytes::copy_from_slice(key),
@@ -32,7 +39,12 @@ fn headers(record: &Owned) -> Vec<Header> {
 
 proptest! {
     #[test]
-    fn what_is_pushed_is_read(records in records(), producer_id in -1..5_i64, base_sequence: i32) {
+    fn what_is_pushed_is_read(
+        records in records(),
+        producer_id in -1..5_i64,
+        base_sequence: i32,
+        compression in compression(),
+    ) {
         let stamp = (producer_id >= 0).then_some(ProducerStamp { producer_id, producer_epoch: 3, base_sequence });
         let mut builder = BatchBuilder::new();
         for record in &records {
@@ -44,9 +56,10 @@ proptest! {
             prop_assert!(builder.size() + 20 > size + most, "the estimate is not close");
         }
         let size = builder.size();
-        let bytes = builder.finish(stamp);
-        prop_assert_eq!(bytes.len(), size);
+        let bytes = builder.finish(stamp, compression).expect("a batch");
+        prop_assert!(bytes.len() == size || compression != Compression::NONE);
         let batch = only_batch(bytes);
+        prop_assert!(batch.codec() == compression.codec() || size > 4096);
         prop_assert_eq!(batch.producer(), stamp);
         prop_assert_eq!(batch.max_timestamp(), records.iter().map(|record| record.timestamp).max().unwrap_or(0));
         prop_assert_eq!(owned(&batch), records.clone());
@@ -63,9 +76,10 @@ fn a_part_of_a_batch_is_shared_and_a_foreign_one_copied() {
     assert!(builder.is_empty());
     builder.push(1, None, Some(b"value"), &[]);
     assert_eq!(builder.count(), 1);
-    let batch = only_batch(builder.finish(None));
-    let record = batch.records().next().expect("a record").expect("a sound record");
+    let batch = only_batch(builder.finish(None, Compression::NONE).expect("a batch"));
+    let records = super::records(&batch);
+    let record = records.iter().next().expect("a record").expect("a sound record");
     let value = record.value().expect("a value");
-    assert_eq!(batch.slice(value).as_ptr(), value.as_ptr());
-    assert_eq!(batch.slice(b"elsewhere"), Bytes::from_static(b"elsewhere"));
+    assert_eq!(records.slice(value).as_ptr(), value.as_ptr());
+    assert_eq!(records.slice(b"elsewhere"), Bytes::from_static(b"elsewhere"));
 }
