@@ -1,6 +1,7 @@
 //! The services on Ottla, their HTTP and the ottla command.
 
 pub mod cli;
+mod config;
 pub mod demo;
 mod detached;
 pub mod health;

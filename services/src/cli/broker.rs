@@ -1,7 +1,7 @@
 use clap::Args;
 use ottla_embedded_broker::EmbeddedBroker;
 
-use super::{Exit, complain, logging, signals};
+use super::{Exit, Problem, signals};
 
 /// What `ottla broker` takes.
 #[derive(Args, Clone, Debug)]
@@ -11,18 +11,12 @@ pub(super) struct BrokerArgs {
     listen: String,
 }
 
-pub(super) async fn run(args: BrokerArgs) -> Exit {
-    logging::start("info");
-    let interrupted = match signals::first() {
-        Ok(interrupted) => interrupted,
-        Err(error) => return complain(&format!("signals cannot be heard: {error}")),
-    };
-    let broker = match EmbeddedBroker::builder().listen(args.listen).start().await {
-        Ok(broker) => broker,
-        Err(error) => return complain(&error.to_string()),
-    };
+pub(super) async fn run(args: BrokerArgs) -> Result<Exit, Problem> {
+    let interrupted = signals::first().map_err(signals::unheard)?;
+    let broker = EmbeddedBroker::builder().listen(args.listen).start().await;
+    let broker = broker.map_err(|error| Problem::new(Exit::Failed, error.to_string()))?;
     super::print_line(&format!("listening on {}", broker.addr()));
     interrupted.clone().wait().await;
     broker.stop().await;
-    Exit::Done
+    Ok(Exit::Done)
 }

@@ -2,7 +2,7 @@ use clap::Args;
 use ottla::BrokerAddr;
 use tokio::time::Instant;
 
-use super::{Exit, complain, logging, signals};
+use super::{Exit, Problem, signals};
 use crate::demo::{self, Options};
 
 /// What `ottla demo` takes.
@@ -31,8 +31,7 @@ pub(super) struct DemoArgs {
     json: bool,
 }
 
-pub(super) async fn run(args: DemoArgs, started: Instant) -> Exit {
-    logging::start("error");
+pub(super) async fn run(args: DemoArgs, started: Instant) -> Result<Exit, Problem> {
     let options = Options {
         orders: args.orders,
         rate: args.rate,
@@ -42,22 +41,14 @@ pub(super) async fn run(args: DemoArgs, started: Instant) -> Exit {
         exit: args.exit,
         started,
     };
-    let interrupted = match signals::first() {
-        Ok(interrupted) => interrupted,
-        Err(error) => return complain(&format!("signals cannot be heard: {error}")),
-    };
-    match demo::run(options, interrupted.clone().wait()).await {
-        Ok(summary) => {
-            if args.json {
-                match serde_json::to_string(&summary) {
-                    Ok(line) => super::print_line(&line),
-                    Err(error) => return complain(&format!("no summary: {error}")),
-                }
-            }
-            if summary.is_clean() { Exit::Done } else { Exit::Failed }
-        }
-        Err(error) => complain(&error.to_string()),
+    let failed = |why: String| Problem::new(Exit::Failed, why);
+    let interrupted = signals::first().map_err(signals::unheard)?;
+    let summary = demo::run(options, interrupted.clone().wait()).await.map_err(|error| failed(error.to_string()))?;
+    if args.json {
+        let line = serde_json::to_string(&summary).map_err(|error| failed(format!("no summary: {error}")))?;
+        super::print_line(&line);
     }
+    Ok(if summary.is_clean() { Exit::Done } else { Exit::Failed })
 }
 
 fn percent(text: &str) -> Result<f64, String> {

@@ -1,8 +1,14 @@
 //! The `ottla` command.
 
 mod broker;
+mod connection;
+mod consume;
 mod demo;
+mod escapes;
+mod exit;
 mod logging;
+mod problem;
+mod produce;
 mod serve;
 mod signals;
 
@@ -11,12 +17,20 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tokio::time::Instant;
 
-/// A Kafka stack in pure Rust: a demo, its services and a broker for both.
+pub(crate) use exit::Exit;
+
+use crate::config::Settings;
+use connection::ConnectionArgs;
+use problem::Problem;
+
+/// A Kafka stack in pure Rust: a client, a demo, its services and a broker for both.
 #[derive(Debug, Parser)]
-#[command(name = "ottla", version, args_conflicts_with_subcommands = true)]
+#[command(name = "ottla", version, args_conflicts_with_subcommands = true, after_help = exit::HELP)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
+    #[command(flatten)]
+    talk: logging::TalkArgs,
     #[command(flatten)]
     demo: demo::DemoArgs,
 }
@@ -29,22 +43,29 @@ enum Command {
     Broker(broker::BrokerArgs),
     /// Runs services against a cluster.
     Serve(serve::ServeArgs),
+    /// Writes standard input to a topic, one record a line.
+    Produce(produce::ProduceArgs),
+    /// Reads topics to standard output.
+    Consume(consume::ConsumeArgs),
 }
 
-/// The exit codes that `ottla --help` promises.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Exit {
-    /// All went well.
-    Done,
-    /// Something failed, or the demo's account is not clean.
-    Failed,
-}
+impl Command {
+    /// How the cluster is reached; `None` for a command that brings its own broker.
+    fn connection(&self) -> Option<&ConnectionArgs> {
+        match self {
+            Self::Demo(_) | Self::Broker(_) => None,
+            Self::Serve(args) => Some(args.connection()),
+            Self::Produce(args) => Some(args.connection()),
+            Self::Consume(args) => Some(args.connection()),
+        }
+    }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        match exit {
-            Exit::Done => Self::SUCCESS,
-            Exit::Failed => Self::FAILURE,
+    /// The level that is logged from when nobody says otherwise.
+    fn log_level(&self) -> &'static str {
+        match self {
+            Self::Demo(_) => "error",
+            Self::Broker(_) | Self::Serve(_) => "info",
+            Self::Produce(_) | Self::Consume(_) => "warn",
         }
     }
 }
@@ -54,24 +75,37 @@ pub fn main() -> ExitCode {
     let started = Instant::now();
     let cli = Cli::parse();
     let command = cli.command.unwrap_or(Command::Demo(cli.demo));
+    let settings = match command.connection().map(|connection| Settings::from_env(connection.given())).transpose() {
+        Ok(settings) => settings,
+        Err(problems) => return complain(&Problem::usage(&problems)).into(),
+    };
+    logging::start(&cli.talk, settings.as_ref(), command.log_level());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return complain(&format!("no runtime: {error}")).into(),
+        Err(error) => return complain(&Problem::new(Exit::Failed, format!("no runtime: {error}"))).into(),
     };
-    let exit = runtime.block_on(async {
-        match command {
-            Command::Demo(args) => demo::run(args, started).await,
-            Command::Broker(args) => broker::run(args).await,
-            Command::Serve(args) => serve::run(args).await,
-        }
-    });
+    let exit = runtime.block_on(run(command, settings, started));
+    // A thread that still reads standard input would otherwise be waited for.
+    runtime.shutdown_background();
     exit.into()
 }
 
+async fn run(command: Command, settings: Option<Settings>, started: Instant) -> Exit {
+    let result = match (command, settings) {
+        (Command::Demo(args), _) => demo::run(args, started).await,
+        (Command::Broker(args), _) => broker::run(args).await,
+        (Command::Serve(args), Some(settings)) => serve::run(args, &settings).await,
+        (Command::Produce(args), Some(settings)) => produce::run(args, &settings).await,
+        (Command::Consume(args), Some(settings)) => consume::run(args, &settings).await,
+        (_, None) => Err(Problem::new(Exit::Failed, "no settings were read")),
+    };
+    result.unwrap_or_else(|problem| complain(&problem))
+}
+
 /// Says what went wrong, on standard error.
-pub(crate) fn complain(problem: &str) -> Exit {
+fn complain(problem: &Problem) -> Exit {
     eprintln!("ottla: {problem}");
-    Exit::Failed
+    problem.exit()
 }
 
 /// One line on standard output, unless nobody reads it any more.

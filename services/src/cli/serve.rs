@@ -2,12 +2,15 @@ use std::{net::SocketAddr, path::PathBuf, str::FromStr, sync::Arc, time::Duratio
 
 use clap::Args;
 use ottla::{
-    BrokerAddr, Client, Env,
+    Env,
     delivery::{MemoryStore, RedbStore, Store, StoreError, Unit},
 };
 
-use super::{Exit, complain, logging, signals};
-use crate::pubsub::{PubSub, topics::Layout};
+use super::{Exit, Problem, connection, connection::ConnectionArgs, signals};
+use crate::{
+    config::Settings,
+    pubsub::{PubSub, topics::Layout},
+};
 
 /// What remains to be done within this time after the first signal; the rest comes again after the next start.
 const GRACE: Duration = Duration::from_secs(25);
@@ -18,15 +21,8 @@ pub(super) struct ServeArgs {
     /// What to run: `pubsub`, the orders system.
     #[arg(required = true, value_name = "SYSTEM", value_parser = service)]
     services: Vec<String>,
-    /// Brokers to ask first, separated by commas.
-    #[arg(
-        long,
-        env = "KAFKA_BROKERS",
-        default_value = "localhost:9092",
-        value_delimiter = ',',
-        value_name = "HOST:PORT"
-    )]
-    bootstrap: Vec<BrokerAddr>,
+    #[command(flatten)]
+    connection: ConnectionArgs,
     /// Where HTTP is served.
     #[arg(long, default_value = "127.0.0.1:3010", value_name = "HOST:PORT")]
     listen: SocketAddr,
@@ -42,6 +38,12 @@ pub(super) struct ServeArgs {
     /// `group.instance.id`.
     #[arg(long, value_name = "ID")]
     instance_id: Option<String>,
+}
+
+impl ServeArgs {
+    pub(super) fn connection(&self) -> &ConnectionArgs {
+        &self.connection
+    }
 }
 
 /// Which store.
@@ -73,37 +75,31 @@ fn service(name: &str) -> Result<String, String> {
     }
 }
 
-pub(super) async fn run(args: ServeArgs) -> Exit {
-    logging::start("info");
-    match serve(args).await {
-        Ok(exit) => exit,
-        Err(problem) => complain(&problem),
-    }
-}
-
-async fn serve(args: ServeArgs) -> Result<Exit, String> {
-    let interrupted = signals::first().map_err(|error| format!("signals cannot be heard: {error}"))?;
+pub(super) async fn run(args: ServeArgs, settings: &Settings) -> Result<Exit, Problem> {
+    let interrupted = signals::first().map_err(signals::unheard)?;
     let env = Env::system();
+    let failed = |error: &dyn std::fmt::Display| Problem::new(Exit::Failed, error.to_string());
     let store: Arc<dyn Store> = match &args.store {
         StoreAt::Memory => Arc::new(MemoryStore::new()),
-        StoreAt::Redb(path) => Arc::new(RedbStore::open(&env, path).await.map_err(|error| error.to_string())?),
+        StoreAt::Redb(path) => Arc::new(RedbStore::open(&env, path).await.map_err(|error| failed(&error))?),
     };
     let instance_id = match (args.instance_id, &args.store) {
         (Some(given), _) => Some(given),
         // One process has the file at a time, so the member that has it is always the same one.
-        (None, StoreAt::Redb(_)) => Some(kept_instance_id(&*store, &env).await.map_err(|error| error.to_string())?),
+        (None, StoreAt::Redb(_)) => Some(kept_instance_id(&*store, &env).await.map_err(|error| failed(&error))?),
         (None, StoreAt::Memory) => None,
     };
-    let client = Client::builder().bootstrap(args.bootstrap).client_id("orders").env(env).build();
-    let client = client.map_err(|error| error.to_string())?;
-    let mut builder = PubSub::builder(client.clone()).store(store).listen(args.listen);
+    let client = connection::client(settings, &env, "orders")?;
+    let mut builder = PubSub::builder(client.clone()).store(store).listen(args.listen).fetch(settings.fetch());
+    builder = builder.create_topics(settings.auto_create_topics());
+    builder = builder.session(settings.session_timeout(), settings.heartbeat_interval());
     if let Some(layout) = args.layout {
         builder = builder.layout(layout);
     }
     if let Some(id) = instance_id {
         builder = builder.instance_id(id);
     }
-    let service = builder.start().await.map_err(|error| error.to_string())?;
+    let service = builder.start().await.map_err(|error| failed(&error))?;
     super::print_line(&format!("listening on http://{}", service.addr()));
     interrupted.clone().wait().await;
     tracing::info!("ending in order; a second signal ends at once");

@@ -5,6 +5,8 @@ use std::{io, sync::Arc};
 use ottla::{Env, Task};
 use tokio::{signal, sync::watch};
 
+use super::{Exit, Problem};
+
 /// The exit code after a second signal, as shells report SIGINT.
 const AT_ONCE: i32 = 130;
 
@@ -21,6 +23,11 @@ pub(super) fn first() -> io::Result<Interrupted> {
     Ok(Interrupted { hears, _task: Arc::new(task) })
 }
 
+/// What to say when signals cannot be heard.
+pub(super) fn unheard(error: io::Error) -> Problem {
+    Problem::new(Exit::Failed, format!("signals cannot be heard: {error}"))
+}
+
 /// Whether a signal has come.
 #[derive(Clone, Debug)]
 pub(super) struct Interrupted {
@@ -29,6 +36,11 @@ pub(super) struct Interrupted {
 }
 
 impl Interrupted {
+    /// Whether the first signal has come.
+    pub(super) fn is_heard(&self) -> bool {
+        *self.hears.borrow()
+    }
+
     /// Waits for the first signal.
     pub(super) async fn wait(mut self) {
         if self.hears.wait_for(|heard| *heard).await.is_err() {

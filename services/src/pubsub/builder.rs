@@ -9,6 +9,7 @@ use ottla::{
     Client, Error,
     delivery::{MemoryStore, Store},
     envelope::InvalidSchema,
+    kafka::FetchConfig,
 };
 
 use super::{flaky::Share, service::PubSub, topics::Layout};
@@ -27,6 +28,10 @@ pub struct PubSubBuilder {
 pub(super) struct Settings {
     pub(super) listen: SocketAddr,
     pub(super) layout: Option<Layout>,
+    pub(super) create_topics: bool,
+    /// Session timeout and heartbeat interval.
+    pub(super) session: (Duration, Duration),
+    pub(super) fetch: FetchConfig,
     pub(super) flaky: Share,
     pub(super) delivery_timeout: Duration,
     pub(super) max_orders: u32,
@@ -55,6 +60,9 @@ impl PubSubBuilder {
         let settings = Settings {
             listen: (Ipv4Addr::LOCALHOST, 3010).into(),
             layout: None,
+            create_topics: true,
+            session: (Duration::from_secs(45), Duration::from_secs(3)),
+            fetch: FetchConfig::default(),
             flaky: Share::default(),
             delivery_timeout: Duration::from_secs(5),
             max_orders: 4096,
@@ -78,6 +86,25 @@ impl PubSubBuilder {
     /// How missing topics are created; by default as the number of brokers allows.
     pub fn layout(mut self, layout: Layout) -> Self {
         self.settings.layout = Some(layout);
+        self
+    }
+
+    /// Whether missing topics are created; they are by default. Otherwise the service is not ready until they are there.
+    pub fn create_topics(mut self, create: bool) -> Self {
+        self.settings.create_topics = create;
+        self
+    }
+
+    /// How long the group does without a heartbeat of this member, 45 s by default, and how often one is sent, 3 s.
+    /// Kafka: `session.timeout.ms`, `heartbeat.interval.ms`.
+    pub fn session(mut self, timeout: Duration, heartbeat_interval: Duration) -> Self {
+        self.settings.session = (timeout, heartbeat_interval);
+        self
+    }
+
+    /// How orders are fetched.
+    pub fn fetch(mut self, fetch: FetchConfig) -> Self {
+        self.settings.fetch = fetch;
         self
     }
 

@@ -82,8 +82,11 @@ impl Supervisor {
     }
 
     async fn start(&self) -> Result<Worker, String> {
-        topics::ensure(&self.client, self.settings.layout).await?;
-        let mut consumer = Consumer::builder(&self.client, ORDERS_GROUP).topics([ORDERS]);
+        topics::ensure(&self.client, self.settings.layout, self.settings.create_topics).await?;
+        let (session, heartbeat) = self.settings.session;
+        let consumer = Consumer::builder(&self.client, ORDERS_GROUP).topics([ORDERS]);
+        let consumer = consumer.session_timeout(session).heartbeat_interval(heartbeat);
+        let mut consumer = consumer.fetch(self.settings.fetch.clone());
         if let Some(id) = &self.settings.instance_id {
             consumer = consumer.instance_id(id);
         }

@@ -86,12 +86,12 @@ impl fmt::Display for UnknownLayout {
 
 impl std::error::Error for UnknownLayout {}
 
-/// Looks for the topics and creates those which are missing, by the admin API; `layout` decides how, or the number of
-/// brokers.
+/// Looks for the topics and, if it may, creates those which are missing, by the admin API; `layout` decides how, or the
+/// number of brokers.
 ///
 /// # Errors
 /// What is missing, and why; nothing is wrong with asking again.
-pub(super) async fn ensure(client: &Client, layout: Option<Layout>) -> Result<(), String> {
+pub(super) async fn ensure(client: &Client, layout: Option<Layout>, create: bool) -> Result<(), String> {
     let unreachable = |error: Error| format!("no cluster: {error}");
     let metadata = client.metadata();
     let mut cluster = metadata.topics(&ALL).await.map_err(unreachable)?;
@@ -100,11 +100,13 @@ pub(super) async fn ensure(client: &Client, layout: Option<Layout>) -> Result<()
     }
     // What is known of a topic that was missing may be old.
     cluster = metadata.refresh_after(cluster.generation()).await.map_err(unreachable)?;
+    match missing(&cluster).as_slice() {
+        [] => return Ok(()),
+        names if !create => return Err(format!("missing, and not to be created by us: {}", names.join(", "))),
+        _ => {}
+    }
     let layout = layout.unwrap_or_else(|| Layout::for_brokers(cluster.brokers().len()));
     let wanted: Vec<_> = missing(&cluster).into_iter().map(|name| new_topic(name, layout, &cluster)).collect();
-    if wanted.is_empty() {
-        return Ok(());
-    }
     let results = client.admin().create_topics(&wanted).await.map_err(|error| error.to_string())?;
     for (name, result) in results {
         match result {

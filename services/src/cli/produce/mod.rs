@@ -1,0 +1,47 @@
+//! `ottla produce`: standard input to a topic, one record a line.
+
+mod lines;
+mod record;
+mod run;
+mod tally;
+
+pub(super) use run::run;
+
+use clap::Args;
+use ottla::kafka::record::Header;
+
+use super::{
+    connection::ConnectionArgs,
+    escapes::{Separator, separator},
+};
+
+/// What `ottla produce` takes.
+#[derive(Args, Clone, Debug)]
+pub(super) struct ProduceArgs {
+    #[command(flatten)]
+    connection: ConnectionArgs,
+    /// The topic to write to. It must exist.
+    #[arg(short, long)]
+    topic: String,
+    /// What stands between key and value in a line, such as `:` or `\t`; a line without it is a value without a key.
+    #[arg(short = 'K', long, value_name = "SEP", value_parser = separator)]
+    key_separator: Option<Separator>,
+    /// A header for every record; may be given again. Without `=` its value is null.
+    #[arg(short = 'H', long = "header", value_name = "NAME=VALUE", value_parser = record::header)]
+    headers: Vec<Header>,
+    /// The partition to write to, instead of the one that the key or the producer chooses.
+    #[arg(short, long, value_name = "N")]
+    partition: Option<u16>,
+    /// Makes empty keys and values null: in a compacted topic a null value deletes the key.
+    #[arg(short = 'Z', long)]
+    null: bool,
+    /// The largest record and request in bytes. Kafka: `max.request.size`.
+    #[arg(long, value_name = "BYTES", default_value_t = 1 << 20)]
+    max_request_size: usize,
+}
+
+impl ProduceArgs {
+    pub(super) fn connection(&self) -> &ConnectionArgs {
+        &self.connection
+    }
+}
