@@ -16,7 +16,8 @@ use crate::{
     flight::Flight,
     metadata::Cluster,
     network::ConnectionKind,
-    protocol::{ErrorCode, by_version},
+    protocol::{ErrorCode, LeaderHint, NodeEndpoint, by_version},
+    topic_partition::TopicPartition,
 };
 
 /// A client's view of the cluster.
@@ -74,6 +75,18 @@ impl<'a> Metadata<'a> {
                 Some(Err(error)) => return Err(error),
                 None => return Err(Error::closed()),
             }
+        }
+    }
+
+    /// Takes in the leaders that brokers named beside an error (KIP-951). Whether that was news.
+    pub(crate) fn learn(&self, hints: &[(TopicPartition, LeaderHint)], nodes: &[NodeEndpoint]) -> bool {
+        let mut current = self.client.shared.cluster.lock().unwrap_or_else(PoisonError::into_inner);
+        match current.with_leaders(hints, nodes) {
+            Some(fresh) => {
+                *current = Arc::new(fresh);
+                true
+            }
+            None => false,
         }
     }
 

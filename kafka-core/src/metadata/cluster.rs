@@ -9,7 +9,11 @@ use kafka_protocol::messages::{
 };
 use uuid::Uuid;
 
-use crate::{connector::BrokerAddr, protocol::ErrorCode, topic_partition::TopicPartition};
+use crate::{
+    connector::BrokerAddr,
+    protocol::{ErrorCode, LeaderHint, NodeEndpoint},
+    topic_partition::TopicPartition,
+};
 
 /// The cluster as one answer described it, with what earlier answers said of other topics.
 ///
@@ -106,6 +110,32 @@ impl Cluster {
             brokers: brokers.collect(),
             topics,
         }
+    }
+
+    /// This cluster after brokers that lead no longer have named those that do ([KIP-951]); `None` if that is no news.
+    /// A leader whose address nobody told is not believed.
+    ///
+    /// [KIP-951]: https://cwiki.apache.org/confluence/display/KAFKA/KIP-951
+    pub(crate) fn with_leaders(&self, hints: &[(TopicPartition, LeaderHint)], nodes: &[NodeEndpoint]) -> Option<Self> {
+        let mut fresh = self.clone();
+        for node in nodes {
+            if let Ok(port) = u16::try_from(node.port) {
+                fresh.brokers.insert(node.id, BrokerAddr::new(node.host.as_str(), port));
+            }
+        }
+        let mut news = false;
+        for (topic_partition, hint) in hints.iter().filter(|(_, hint)| fresh.brokers.contains_key(&hint.id)) {
+            let topic = fresh.topics.get_mut(topic_partition.topic());
+            let index = usize::try_from(topic_partition.partition()).ok();
+            let partition = topic.zip(index).and_then(|(topic, index)| topic.partitions.get_mut(index));
+            if let Some(partition) = partition.filter(|partition| partition.leader_epoch < hint.epoch) {
+                partition.leader = Some(hint.id);
+                partition.leader_epoch = hint.epoch;
+                news = true;
+            }
+        }
+        fresh.generation = fresh.generation.saturating_add(1);
+        news.then_some(fresh)
     }
 
     /// The brokers' addresses.
@@ -219,6 +249,27 @@ mod tests {
         let cluster = Cluster::default().after(answer(1, &[(-1, 6)]));
         assert_eq!(leaders(&cluster), [None, None, None]);
         assert_eq!(cluster.partition(&TopicPartition::new("orders", 0)).map(|partition| partition.leader), Some(None));
+    }
+
+    #[test]
+    fn a_leader_that_a_broker_names_is_believed_if_it_is_newer_and_has_an_address() {
+        let cluster = Cluster::default().after(answer(1, &[(1, 5), (2, 5)]));
+        let told = |id, epoch, nodes: &[NodeEndpoint]| {
+            let hint = (TopicPartition::new("orders", 0), LeaderHint { id, epoch });
+            cluster.with_leaders(&[hint], nodes).map(|fresh| (fresh.generation(), leaders(&fresh)[0]))
+        };
+        let third = [NodeEndpoint { id: 3, host: "localhost".to_owned(), port: 9095, rack: None }];
+        for (id, epoch, nodes, believed) in [
+            (2, 6, &[][..], Some((2, Some(2)))),
+            (2, 5, &[], None),
+            (2, 4, &[], None),
+            (3, 6, &[], None),
+            (3, 6, &third, Some((2, Some(3)))),
+        ] {
+            assert_eq!(told(id, epoch, nodes), believed, "broker {id}, epoch {epoch}");
+        }
+        let unknown = (TopicPartition::new("orders", 7), LeaderHint { id: 2, epoch: 9 });
+        assert!(cluster.with_leaders(&[unknown], &[]).is_none());
     }
 
     #[test]

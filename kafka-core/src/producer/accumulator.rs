@@ -1,26 +1,31 @@
 //! Records that wait to be sent, in batches by partition.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
 
-use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::Instant,
+};
 
 use super::{
     ack::{Ack, Completion},
     batch::Batch,
-    partitioner::{Sticky, by_key},
+    config::ProducerConfig,
+    partitioner::{adaptive, by_key},
     record::ProducerRecord,
+    topics::{Known, Topics},
 };
-use crate::{env::Env, error::Error, record::BatchBuilder, topic_partition::TopicPartition};
+use crate::{env::Env, error::Error, metadata::Cluster, topic_partition::TopicPartition};
 
 /// The producer's queues. Bounded by the memory that each record brings with it.
 #[derive(Debug)]
 pub(super) struct Accumulator {
-    queues: BTreeMap<TopicPartition, VecDeque<Batch>>,
-    sticky: Sticky,
+    topics: Topics,
+    queues: Queues,
     /// Batches whose fate is open, sent or not, oldest first: what `flush` waits for.
     outstanding: BTreeMap<u64, Arc<Completion>>,
     next_id: u64,
@@ -30,81 +35,131 @@ pub(super) struct Accumulator {
     batch_size: usize,
     linger: Duration,
     delivery_timeout: Duration,
+    memory: Arc<Semaphore>,
+}
+
+/// The partitions' queues. A partition keeps its slot as long as the producer lives.
+#[derive(Debug, Default)]
+struct Queues {
+    slots: Vec<Queue>,
+    /// The slots that have batches.
+    waiting: BTreeSet<usize>,
+}
+
+#[derive(Debug)]
+struct Queue {
+    topic_partition: TopicPartition,
+    batches: VecDeque<Batch>,
+    /// How large its last batch became: the next one gets a buffer that need not grow.
+    usual_size: usize,
+}
+
+/// A partition with batches that wait.
+#[derive(Clone, Debug)]
+pub(super) struct Waiting {
+    pub(super) slot: usize,
+    pub(super) topic_partition: TopicPartition,
+    pub(super) due_at: Instant,
+    pub(super) deadline: Instant,
+}
+
+/// What became of a record.
+pub(super) enum Appended {
+    /// It is in a batch. `news`: the sender has something new to look at.
+    Taken { ack: Ack, news: bool },
+    /// Its topic's partitions have to be learnt first.
+    UnknownTopic,
 }
 
 impl Accumulator {
-    pub(super) fn new(batch_size: usize, linger: Duration, delivery_timeout: Duration) -> Self {
+    pub(super) fn new(config: &ProducerConfig, memory: Arc<Semaphore>) -> Self {
         Self {
-            queues: BTreeMap::new(),
-            sticky: Sticky::default(),
+            topics: Topics::default(),
+            queues: Queues::default(),
             outstanding: BTreeMap::new(),
             next_id: 0,
             flush_below: 0,
             closed: false,
-            batch_size,
-            linger,
-            delivery_timeout,
+            batch_size: config.batch_size,
+            linger: config.linger,
+            delivery_timeout: config.delivery_timeout,
+            memory,
         }
     }
 
-    /// Puts a record into its partition's open batch. True if the sender has something new to look at.
+    /// Learns the topic's partitions from `cluster`; false if they are not known there.
+    ///
+    /// # Errors
+    /// The producer is closed, or the topic cannot be written to.
+    pub(super) fn learn(&mut self, topic: &Arc<str>, cluster: &Cluster) -> Result<bool, Error> {
+        if self.closed { Err(Error::closed()) } else { self.topics.learn(topic, cluster) }
+    }
+
+    /// Takes in a later view of the cluster.
+    pub(super) fn update(&mut self, cluster: &Cluster) {
+        self.topics.update(cluster);
+    }
+
+    /// Puts a record of at most `size` bytes into its partition's open batch, and `memory` with it.
+    ///
+    /// # Errors
+    /// The producer is closed, or the topic has no such partition.
     pub(super) fn append(
         &mut self,
         record: &ProducerRecord,
-        partitions: usize,
-        memory: OwnedSemaphorePermit,
+        size: usize,
+        memory: SemaphorePermit<'_>,
         env: &Env,
-    ) -> Result<(Ack, bool), Error> {
+    ) -> Result<Appended, Error> {
         if self.closed {
             return Err(Error::closed());
         }
-        let (key, value) = (record.key.as_deref(), record.value.as_deref());
-        let size = BatchBuilder::estimate(key, value, &record.headers);
-        let partition = match (record.partition, key) {
-            (Some(partition), _) => partition,
-            (None, Some(key)) => by_key(key, partitions),
-            (None, None) => self.sticky.partition(&record.topic, partitions, size, self.batch_size, env),
-        };
-        let topic_partition = TopicPartition::new(Arc::clone(&record.topic), partition);
+        let Some(topic) = self.topics.find(&record.topic) else { return Ok(Appended::UnknownTopic) };
+        let index = choose_partition(record, size, topic, &self.queues, self.batch_size, env)?;
+        let slot = self.queues.slot(topic, index);
         let timestamp = record.timestamp.unwrap_or_else(|| env.now_ms());
-        let queue = self.queues.entry(topic_partition.clone()).or_default();
-        let room =
-            |batch: &mut Batch| batch.size().saturating_add(size) <= self.batch_size && batch.builder().is_some();
-        let joins = queue.back_mut().is_some_and(room);
-        if joins {
-            if let Some(batch) = queue.back_mut() {
-                batch.hold(memory);
-            }
-        } else {
+        let Some(queue) = self.queues.slots.get_mut(slot) else { return Err(Error::closed()) };
+        let joins = queue.has_room(size, self.batch_size);
+        if !joins {
             let created = Instant::now();
-            let builder = BatchBuilder::with_capacity(size);
-            let deadline = created + self.delivery_timeout;
-            let batch = Batch::new(self.next_id, topic_partition.clone(), builder, created, deadline, memory);
+            let (name, capacity) = (queue.topic_partition.clone(), queue.usual_size.max(size));
+            let times = (created, created + self.delivery_timeout);
+            let batch = Batch::new(self.next_id, name, capacity, times, &self.memory);
             self.outstanding.insert(self.next_id, Arc::clone(batch.promise.completion()));
             self.next_id = self.next_id.saturating_add(1);
-            queue.push_back(batch);
+            queue.batches.push_back(batch);
+            self.queues.waiting.insert(slot);
         }
-        let Some(batch) = queue.back_mut() else { return Err(Error::closed()) };
-        let index = i64::from(batch.count());
-        let ack = Ack::new(&batch.promise, topic_partition, index, timestamp);
+        let Some(batch) = queue.batches.back_mut() else { return Err(Error::closed()) };
+        batch.hold(memory);
+        let ack = Ack::new(&batch.promise, batch.count(), timestamp);
         if let Some(builder) = batch.builder() {
-            builder.push(timestamp, key, value, &record.headers);
+            builder.push(timestamp, record.key.as_deref(), record.value.as_deref(), &record.headers);
         }
-        let full = batch.size() >= self.batch_size;
-        Ok((ack, !joins || full))
+        Ok(Appended::Taken { ack, news: !joins || batch.size() >= self.batch_size })
     }
 
-    /// The partitions that have batches waiting.
-    pub(super) fn partitions(&self) -> Vec<TopicPartition> {
-        self.queues.iter().filter(|(_, queue)| !queue.is_empty()).map(|(partition, _)| partition.clone()).collect()
+    /// The partitions that have batches waiting, and when the first batch of each is due: at once if it is full, is
+    /// flushed, or when senders wait for its memory.
+    pub(super) fn waiting(&self, short_of_memory: bool) -> Vec<Waiting> {
+        let slots = self.queues.waiting.iter().filter_map(|slot| Some((*slot, self.queues.slots.get(*slot)?)));
+        slots
+            .filter_map(|(slot, queue)| {
+                let deadline = queue.batches.front()?.deadline;
+                let due_at = self.due_at(queue, short_of_memory)?;
+                Some(Waiting { slot, topic_partition: queue.topic_partition.clone(), due_at, deadline })
+            })
+            .collect()
     }
 
-    /// When the partition's first batch is due; `None` if there is none. A batch is due when it is full, has
-    /// lingered, is flushed, or when senders wait for its memory.
-    pub(super) fn due_at(&self, topic_partition: &TopicPartition, short_of_memory: bool) -> Option<Instant> {
-        let queue = self.queues.get(topic_partition)?;
-        let first = queue.front()?;
-        let at_once = queue.len() > 1
+    /// When the first batch of `slot` is due; `None` if there is none.
+    pub(super) fn next_due_at(&self, slot: usize, short_of_memory: bool) -> Option<Instant> {
+        self.due_at(self.queues.slots.get(slot)?, short_of_memory)
+    }
+
+    fn due_at(&self, queue: &Queue, short_of_memory: bool) -> Option<Instant> {
+        let first = queue.batches.front()?;
+        let at_once = queue.batches.len() > 1
             || first.size() >= self.batch_size
             || first.id < self.flush_below
             || self.closed
@@ -112,41 +167,30 @@ impl Accumulator {
         Some(if at_once { first.created } else { first.created + self.linger })
     }
 
-    /// The size in bytes of the partition's first batch.
-    pub(super) fn first_size(&self, topic_partition: &TopicPartition) -> usize {
-        self.queues.get(topic_partition).and_then(VecDeque::front).map_or(0, Batch::size)
+    /// The size in bytes of the first batch of `slot`.
+    pub(super) fn first_size(&self, slot: usize) -> usize {
+        self.queues.slots.get(slot).and_then(|queue| queue.batches.front()).map_or(0, Batch::size)
     }
 
-    /// Takes the partition's first batch.
-    pub(super) fn take(&mut self, topic_partition: &TopicPartition) -> Option<Batch> {
-        let queue = self.queues.get_mut(topic_partition)?;
-        let batch = queue.pop_front();
-        if queue.is_empty() {
-            self.queues.remove(topic_partition);
+    /// Takes the first batch of `slot`.
+    pub(super) fn take(&mut self, slot: usize) -> Option<Batch> {
+        let queue = self.queues.slots.get_mut(slot)?;
+        let batch = queue.batches.pop_front()?;
+        queue.usual_size = batch.size().min(self.batch_size);
+        if queue.batches.is_empty() {
+            self.queues.waiting.remove(&slot);
         }
-        batch
+        Some(batch)
     }
 
     /// Takes the batches that waited too long to be sent at all.
     pub(super) fn take_expired(&mut self, now: Instant) -> Vec<Batch> {
-        let mut expired = Vec::new();
-        self.queues.retain(|_, queue| {
-            while queue.front().is_some_and(|batch| batch.deadline <= now) {
-                expired.extend(queue.pop_front());
-            }
-            !queue.is_empty()
-        });
-        expired
+        self.queues.take_while(|batch| batch.deadline <= now)
     }
 
     /// Takes every batch that waits.
     pub(super) fn take_all(&mut self) -> Vec<Batch> {
-        std::mem::take(&mut self.queues).into_values().flatten().collect()
-    }
-
-    /// The earliest deadline of a batch that waits.
-    pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.queues.values().filter_map(|queue| queue.front()).map(|batch| batch.deadline).min()
+        self.queues.take_while(|_| true)
     }
 
     /// A batch's fate is known.
@@ -173,4 +217,71 @@ impl Accumulator {
     pub(super) fn is_closed(&self) -> bool {
         self.closed
     }
+}
+
+impl Queues {
+    /// The slot of the topic's partition `index`; its first record makes one.
+    fn slot(&mut self, topic: &mut Known, index: usize) -> usize {
+        let free = self.slots.len();
+        let Some(place) = topic.partitions.get_mut(index) else { return free };
+        *place.slot.get_or_insert_with(|| {
+            let topic_partition =
+                TopicPartition::new(Arc::clone(&topic.name), i32::try_from(index).unwrap_or(i32::MAX));
+            self.slots.push(Queue { topic_partition, batches: VecDeque::new(), usual_size: 0 });
+            free
+        })
+    }
+
+    /// Takes the first batches of each queue that are as `wanted`.
+    fn take_while(&mut self, wanted: impl Fn(&Batch) -> bool) -> Vec<Batch> {
+        let mut taken = Vec::new();
+        self.waiting.retain(|slot| {
+            let Some(queue) = self.slots.get_mut(*slot) else { return false };
+            while queue.batches.front().is_some_and(&wanted) {
+                taken.extend(queue.batches.pop_front());
+            }
+            !queue.batches.is_empty()
+        });
+        taken
+    }
+}
+
+impl Queue {
+    /// Whether the last batch takes `size` more bytes.
+    fn has_room(&self, size: usize, batch_size: usize) -> bool {
+        self.batches.back().is_some_and(|batch| batch.is_open() && batch.size().saturating_add(size) <= batch_size)
+    }
+}
+
+/// The index of the partition that `record` goes to.
+fn choose_partition(
+    record: &ProducerRecord,
+    size: usize,
+    topic: &mut Known,
+    queues: &Queues,
+    batch_size: usize,
+    env: &Env,
+) -> Result<usize, Error> {
+    let count = topic.partitions.len();
+    let chosen = match (record.partition, &record.key) {
+        (Some(partition), _) => partition,
+        (None, Some(key)) => by_key(key, count),
+        (None, None) => return Ok(stick(size, topic, queues, batch_size, env)),
+    };
+    let index = usize::try_from(chosen).ok().filter(|index| *index < count);
+    index.ok_or_else(|| Error::invalid(format!("{} has no partition {chosen}: it has {count}", record.topic)))
+}
+
+fn stick(size: usize, topic: &mut Known, queues: &Queues, batch_size: usize, env: &Env) -> usize {
+    let queue = |slot: Option<usize>| slot.and_then(|slot| queues.slots.get(slot));
+    let current = topic.sticky.current().and_then(|index| topic.partitions.get(index));
+    let has_room = current.and_then(|place| queue(place.slot)).is_some_and(|queue| queue.has_room(size, batch_size));
+    if current.is_none() || topic.sticky.is_over(size, batch_size, has_room) {
+        let waits = |slot| queue(slot).map_or(0, |queue: &Queue| queue.batches.len());
+        let waiting: Vec<Option<usize>> =
+            topic.partitions.iter().map(|place| place.has_leader.then(|| waits(place.slot))).collect();
+        topic.sticky.switch(adaptive(&waiting, env.random_u64()));
+    }
+    topic.sticky.count(size);
+    topic.sticky.current().unwrap_or(0)
 }

@@ -1,9 +1,9 @@
 //! How the fate of a batch reaches those who wait for its records.
 
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     task::{Context, Poll, Waker},
 };
 
@@ -11,19 +11,12 @@ use super::record::RecordMetadata;
 use crate::{error::Error, topic_partition::TopicPartition};
 
 /// The fate of one batch, shared by all its records.
-#[derive(Debug, Default)]
-pub(super) struct Completion(Mutex<State>);
-
 #[derive(Debug)]
-enum State {
-    Waiting(Vec<Waker>),
-    Done(Result<Written, Error>),
-}
-
-impl Default for State {
-    fn default() -> Self {
-        Self::Waiting(Vec::new())
-    }
+pub(super) struct Completion {
+    topic_partition: TopicPartition,
+    fate: OnceLock<Result<Written, Error>>,
+    /// Each waiter has a place of its own: however many there are, and however often they look, it is one waker each.
+    waiting: Mutex<Vec<Waker>>,
 }
 
 /// Where a batch was written.
@@ -34,32 +27,42 @@ pub(super) struct Written {
 }
 
 impl Completion {
+    fn new(topic_partition: TopicPartition) -> Self {
+        Self { topic_partition, fate: OnceLock::new(), waiting: Mutex::default() }
+    }
+
     /// Says what became of the batch. Only the first word counts: a batch that was given up stays so.
-    pub(super) fn complete(&self, result: Result<Written, Error>) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let State::Waiting(wakers) = &mut *state {
-            let wakers = std::mem::take(wakers);
-            *state = State::Done(result);
-            drop(state);
-            wakers.into_iter().for_each(Waker::wake);
+    fn complete(&self, result: Result<Written, Error>) {
+        if self.fate.set(result).is_ok() {
+            let waiting = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+            waiting.into_iter().for_each(Waker::wake);
         }
     }
 
-    fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<Written, Error>> {
-        match &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            State::Done(result) => Poll::Ready(result.clone()),
-            State::Waiting(wakers) => {
-                if !wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
-                    wakers.push(cx.waker().clone());
-                }
-                Poll::Pending
+    /// The fate, or a promise to wake; `place` is where this waiter left its waker before.
+    fn poll(&self, place: &mut Option<usize>, cx: &mut Context<'_>) -> Poll<&Result<Written, Error>> {
+        if let Some(fate) = self.fate.get() {
+            return Poll::Ready(fate);
+        }
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        // It may have come between the look and the lock; from here on it finds our waker.
+        if let Some(fate) = self.fate.get() {
+            return Poll::Ready(fate);
+        }
+        match place.and_then(|place| waiting.get_mut(place)) {
+            Some(waker) => waker.clone_from(cx.waker()),
+            None => {
+                *place = Some(waiting.len());
+                waiting.push(cx.waker().clone());
             }
         }
+        Poll::Pending
     }
 
     /// Waits until the batch's fate is known.
     pub(super) async fn wait(&self) {
-        let _ = std::future::poll_fn(|cx| self.poll(cx)).await;
+        let mut place = None;
+        poll_fn(|cx| self.poll(&mut place, cx).map(drop)).await;
     }
 }
 
@@ -72,12 +75,16 @@ pub(super) struct Promise {
 }
 
 impl Promise {
-    pub(super) fn new() -> Self {
-        Self { completion: Arc::default(), maybe_written: false }
+    pub(super) fn new(topic_partition: TopicPartition) -> Self {
+        Self { completion: Arc::new(Completion::new(topic_partition)), maybe_written: false }
     }
 
     pub(super) fn completion(&self) -> &Arc<Completion> {
         &self.completion
+    }
+
+    pub(super) fn topic_partition(&self) -> &TopicPartition {
+        &self.completion.topic_partition
     }
 
     pub(super) fn complete(&self, result: Result<Written, Error>) {
@@ -87,7 +94,9 @@ impl Promise {
 
 impl Drop for Promise {
     fn drop(&mut self) {
-        self.completion.complete(Err(Error::closed().with_maybe_applied(self.maybe_written)));
+        if self.completion.fate.get().is_none() {
+            self.completion.complete(Err(Error::closed().with_maybe_applied(self.maybe_written)));
+        }
     }
 }
 
@@ -96,31 +105,92 @@ impl Drop for Promise {
 #[must_use = "whether the record was written is only known once this is awaited"]
 pub struct Ack {
     completion: Arc<Completion>,
-    topic_partition: TopicPartition,
     /// The record's place in its batch.
-    index: i64,
+    index: i32,
     timestamp: i64,
+    place: Option<usize>,
 }
 
 impl Ack {
-    pub(super) fn new(promise: &Promise, topic_partition: TopicPartition, index: i64, timestamp: i64) -> Self {
-        Self { completion: Arc::clone(promise.completion()), topic_partition, index, timestamp }
+    pub(super) fn new(promise: &Promise, index: i32, timestamp: i64) -> Self {
+        Self { completion: Arc::clone(promise.completion()), index, timestamp, place: None }
     }
 
     /// The partition that the record goes to.
     pub fn topic_partition(&self) -> &TopicPartition {
-        &self.topic_partition
+        &self.completion.topic_partition
     }
 }
 
 impl Future for Ack {
     type Output = Result<RecordMetadata, Error>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.completion.poll(cx).map_ok(|written| RecordMetadata {
-            topic_partition: self.topic_partition.clone(),
-            offset: written.base_offset.map(|base| base.saturating_add(self.index)),
-            timestamp: written.log_append_time.unwrap_or(self.timestamp),
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { completion, index, timestamp, place } = &mut *self;
+        completion.poll(place, cx).map(|fate| match fate {
+            Ok(written) => Ok(RecordMetadata {
+                topic_partition: completion.topic_partition.clone(),
+                offset: written.base_offset.map(|base| base.saturating_add(i64::from(*index))),
+                timestamp: written.log_append_time.unwrap_or(*timestamp),
+            }),
+            Err(error) => Err(error.clone()),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::poll;
+
+    use super::*;
+
+    fn promise() -> Promise {
+        Promise::new(TopicPartition::new("orders", 3))
+    }
+
+    #[tokio::test]
+    async fn every_record_of_a_batch_learns_its_offset() {
+        let promise = promise();
+        let mut acks: Vec<Ack> = (0..3).map(|index| Ack::new(&promise, index, 7)).collect();
+        for ack in &mut acks {
+            assert!(poll!(ack).is_pending());
+        }
+        promise.complete(Ok(Written { base_offset: Some(40), log_append_time: None }));
+        for (ack, offset) in acks.into_iter().zip(40..) {
+            let written = ack.await.expect("written");
+            assert_eq!((written.offset(), written.timestamp()), (Some(offset), 7));
+        }
+    }
+
+    #[tokio::test]
+    async fn looking_often_leaves_one_waker() {
+        let promise = promise();
+        let mut acks = [Ack::new(&promise, 0, 7), Ack::new(&promise, 1, 7)];
+        for _ in 0..100 {
+            for ack in &mut acks {
+                assert!(poll!(ack).is_pending());
+            }
+        }
+        assert_eq!(promise.completion.waiting.lock().expect("no panic").len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_is_dropped_leaves_nobody_waiting_and_tells_the_truth() {
+        for maybe_written in [false, true] {
+            let mut promise = promise();
+            promise.maybe_written = maybe_written;
+            let ack = Ack::new(&promise, 0, 7);
+            drop(promise);
+            let error = ack.await.expect_err("nothing was written");
+            assert_eq!(error.maybe_applied(), maybe_written);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_first_word_counts() {
+        let promise = promise();
+        promise.complete(Err(Error::closed().with_maybe_applied(true)));
+        promise.complete(Ok(Written::default()));
+        assert!(Ack::new(&promise, 0, 7).await.is_err());
     }
 }

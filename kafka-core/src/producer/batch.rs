@@ -1,5 +1,10 @@
+use std::sync::Arc;
+
 use bytes::Bytes;
-use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::Instant,
+};
 
 use super::ack::Promise;
 use crate::{
@@ -13,7 +18,6 @@ use crate::{
 pub(super) struct Batch {
     /// Batches of a partition are sent in the order of their ids.
     pub(super) id: u64,
-    pub(super) topic_partition: TopicPartition,
     pub(super) promise: Promise,
     pub(super) created: Instant,
     /// Kafka: `delivery.timeout.ms` after its first record.
@@ -22,7 +26,7 @@ pub(super) struct Batch {
     pub(super) not_before: Option<Instant>,
     pub(super) last_error: Option<Error>,
     contents: Contents,
-    memory: OwnedSemaphorePermit,
+    memory: Lent,
 }
 
 #[derive(Debug)]
@@ -33,27 +37,43 @@ enum Contents {
     Encoded { bytes: Bytes, stamp: Option<ProducerStamp>, count: i32 },
 }
 
+/// Memory that goes back when the batch is gone.
+#[derive(Debug)]
+struct Lent {
+    pool: Arc<Semaphore>,
+    bytes: usize,
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.pool.add_permits(self.bytes);
+    }
+}
+
 impl Batch {
+    /// A batch with room for `capacity` bytes, whose records' memory comes out of `pool`.
     pub(super) fn new(
         id: u64,
         topic_partition: TopicPartition,
-        builder: BatchBuilder,
-        created: Instant,
-        deadline: Instant,
-        memory: OwnedSemaphorePermit,
+        capacity: usize,
+        (created, deadline): (Instant, Instant),
+        pool: &Arc<Semaphore>,
     ) -> Self {
         Self {
             id,
-            topic_partition,
-            promise: Promise::new(),
+            promise: Promise::new(topic_partition),
             created,
             deadline,
             attempts: 0,
             not_before: None,
             last_error: None,
-            contents: Contents::Open(builder),
-            memory,
+            contents: Contents::Open(BatchBuilder::with_capacity(capacity)),
+            memory: Lent { pool: Arc::clone(pool), bytes: 0 },
         }
+    }
+
+    pub(super) fn topic_partition(&self) -> &TopicPartition {
+        self.promise.topic_partition()
     }
 
     /// The builder, while records may be added.
@@ -64,9 +84,15 @@ impl Batch {
         }
     }
 
+    /// Whether records may be added.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.contents, Contents::Open(_))
+    }
+
     /// Adds a record's memory to the batch's, to be given back with it.
-    pub(super) fn hold(&mut self, memory: OwnedSemaphorePermit) {
-        self.memory.merge(memory);
+    pub(super) fn hold(&mut self, memory: SemaphorePermit<'_>) {
+        self.memory.bytes = self.memory.bytes.saturating_add(memory.num_permits());
+        memory.forget();
     }
 
     pub(super) fn size(&self) -> usize {

@@ -32,13 +32,14 @@ impl Lane {
         Self { sequence: Sequence::default(), sent: Vec::new(), again: Vec::new(), last_sent: Instant::now() }
     }
 
-    pub(super) fn is_sending(&self) -> bool {
-        !self.sent.is_empty()
-    }
-
     /// The batch that goes next because it failed before.
     pub(super) fn next_again(&self) -> Option<&Batch> {
         self.again.get(self.place_of_next())
+    }
+
+    /// Whether that batch may go now: failed batches go one at a time (rule 9), when all others are answered.
+    pub(super) fn may_go_again(&self, now: Instant) -> bool {
+        self.sent.is_empty() && self.next_again().is_some_and(|batch| batch.not_before.is_none_or(|at| at <= now))
     }
 
     pub(super) fn take_again(&mut self) -> Option<Batch> {
@@ -156,7 +157,7 @@ impl Lane {
     /// When something here must be looked at next.
     pub(super) fn next_look(&self, now: Instant) -> Option<Instant> {
         let deadlines = self.sent.iter().chain(&self.again).map(|batch| batch.deadline).filter(|at| *at > now);
-        let again = self.again.first().and_then(|batch| batch.not_before).filter(|at| *at > now);
+        let again = self.next_again().and_then(|batch| batch.not_before).filter(|at| *at > now);
         deadlines.chain(again).min()
     }
 }
@@ -170,7 +171,7 @@ fn is_hopeless(outcome: Outcome, error: Option<&Error>) -> bool {
 /// The delivery timeout of `batch`, caused by its last failure.
 pub(super) fn timed_out(batch: &Batch) -> Error {
     let after = batch.deadline.saturating_duration_since(batch.created);
-    let error = Error::new(ErrorKind::Timeout { what: format!("delivery to {}", batch.topic_partition), after });
+    let error = Error::new(ErrorKind::Timeout { what: format!("delivery to {}", batch.topic_partition()), after });
     match &batch.last_error {
         Some(cause) => error.with_source(cause.clone()),
         None => error,

@@ -1,8 +1,7 @@
-//! Which partition a record goes to: by key exactly as Java does, else sticky (KIP-480, KIP-794).
-
-use std::{collections::BTreeMap, sync::Arc};
-
-use crate::env::Env;
+//! Which partition a record goes to: by key exactly as Java does, else sticky and adaptive ([KIP-480], [KIP-794]).
+//!
+//! [KIP-480]: https://cwiki.apache.org/confluence/display/KAFKA/KIP-480
+//! [KIP-794]: https://cwiki.apache.org/confluence/display/KAFKA/KIP-794
 
 /// The partition of a record with `key`, of `count` partitions. Kafka: `BuiltInPartitioner.partitionForKey`.
 pub(super) fn by_key(key: &[u8], count: usize) -> i32 {
@@ -30,40 +29,58 @@ fn murmur2(data: &[u8]) -> u32 {
     hash ^ (hash >> 15)
 }
 
-/// Where records without a key go: one partition until a batch is full of them, then another by chance.
+/// Where a topic's records without a key go: to one partition until it has had a batch of them, then to another.
 #[derive(Debug, Default)]
 pub(super) struct Sticky {
-    topics: BTreeMap<Arc<str>, Stuck>,
-}
-
-#[derive(Debug)]
-struct Stuck {
-    partition: i32,
-    bytes_left: usize,
+    partition: Option<usize>,
+    /// What the partition has had since it was chosen.
+    bytes: usize,
 }
 
 impl Sticky {
-    /// The partition for a record of `bytes`, of `count` partitions.
-    pub(super) fn partition(
-        &mut self,
-        topic: &Arc<str>,
-        count: usize,
-        bytes: usize,
-        batch_size: usize,
-        env: &Env,
-    ) -> i32 {
-        let count = i32::try_from(count.max(1)).unwrap_or(i32::MAX);
-        if let Some(stuck) = self.topics.get_mut(topic)
-            && stuck.bytes_left >= bytes
-            && stuck.partition < count
-        {
-            stuck.bytes_left = stuck.bytes_left.saturating_sub(bytes);
-            return stuck.partition;
-        }
-        let partition = i32::try_from(env.random_u64() % u64::from(count.unsigned_abs())).unwrap_or(0);
-        self.topics.insert(Arc::clone(topic), Stuck { partition, bytes_left: batch_size.saturating_sub(bytes) });
-        partition
+    /// The partition that records stick to.
+    pub(super) fn current(&self) -> Option<usize> {
+        self.partition
     }
+
+    /// Whether the next record, of `bytes`, goes elsewhere. A batch that has room for it is filled first, so that
+    /// none is left behind half full, but not for ever where lingering empties it again and again.
+    pub(super) fn is_over(&self, bytes: usize, batch_size: usize, has_room: bool) -> bool {
+        let total = self.bytes.saturating_add(bytes);
+        let limit = if has_room { batch_size.saturating_mul(2) } else { batch_size };
+        self.partition.is_none() || self.bytes > 0 && total > limit
+    }
+
+    /// Sticks to `partition` from now on.
+    pub(super) fn switch(&mut self, partition: usize) {
+        *self = Self { partition: Some(partition), bytes: 0 };
+    }
+
+    /// Counts a record that went to the current partition.
+    pub(super) fn count(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+}
+
+/// One of the partitions by chance: the fewer batches wait for it, the likelier (KIP-794). `waiting` is by partition,
+/// `None` where there is no leader; if there is none at all, each is as likely.
+pub(super) fn adaptive(waiting: &[Option<usize>], random: u64) -> usize {
+    let longest = waiting.iter().flatten().max().copied();
+    let weight = |waits: Option<usize>| match (longest, waits) {
+        (Some(longest), Some(waits)) => u64::try_from(longest.saturating_sub(waits)).unwrap_or(0).saturating_add(1),
+        (Some(_), None) => 0,
+        (None, _) => 1,
+    };
+    let total = waiting.iter().fold(0_u64, |sum, waits| sum.saturating_add(weight(*waits)));
+    let mut left = random % total.max(1);
+    for (partition, waits) in waiting.iter().enumerate() {
+        let weight = weight(*waits);
+        if left < weight {
+            return partition;
+        }
+        left = left.saturating_sub(weight);
+    }
+    0
 }
 
 #[cfg(test)]
@@ -86,14 +103,66 @@ mod tests {
     }
 
     #[test]
-    fn records_without_a_key_stick_until_a_batch_is_full() {
-        let (mut sticky, env, topic) = (Sticky::default(), Env::system(), Arc::from("orders"));
-        let mut chosen: Vec<i32> = (0..4000).map(|_| sticky.partition(&topic, 8, 100, 1000, &env)).collect();
-        for run in chosen.chunks(10) {
-            assert!(run.iter().all(|partition| *partition == run[0]), "{run:?}");
+    fn keys_go_to_the_partitions_that_java_chooses() {
+        // `Utils.toPositive(Utils.murmur2(key)) % count` of kafka-clients 4.3.1; the hashes of half of them are negative.
+        for (key, of_3, of_50, of_1000) in [
+            (&b""[..], 0, 31, 681),
+            (b"a", 1, 24, 524),
+            (b"key-1", 0, 40, 640),
+            (b"order-42", 0, 24, 24),
+            (b"\x00", 2, 38, 588),
+            (b"\xff", 0, 13, 963),
+            (b"\x80\x81\xfe", 0, 47, 47),
+            (b"\0\0\0\0\0", 2, 9, 959),
+            ("\u{e9}\u{4e2d}".as_bytes(), 1, 24, 724),
+            (b"\xff\xfe\xfd\xfc\xfb\xfa\xf9", 0, 1, 301),
+        ] {
+            let chosen = [3, 50, 1000].map(|count| by_key(key, count));
+            assert_eq!(chosen, [of_3, of_50, of_1000], "{}", key.escape_ascii());
         }
-        chosen.sort_unstable();
-        chosen.dedup();
-        assert_eq!(chosen, [0, 1, 2, 3, 4, 5, 6, 7]);
+    }
+
+    #[test]
+    fn a_batch_is_filled_before_the_next_partition_and_lingering_does_not_stick_for_ever() {
+        let mut sticky = Sticky::default();
+        for (bytes, has_room, over) in [
+            (0, false, true),
+            (900, true, false),
+            (900, false, false),
+            (950, true, false),
+            (950, false, true),
+            (1950, true, true),
+        ] {
+            if bytes > 0 {
+                sticky.switch(2);
+                sticky.count(bytes);
+            }
+            assert_eq!(sticky.is_over(100, 1000, has_room), over, "{bytes} bytes before, room: {has_room}");
+        }
+    }
+
+    #[test]
+    fn a_record_larger_than_a_batch_has_a_partition_too() {
+        let mut sticky = Sticky::default();
+        sticky.switch(1);
+        assert!(!sticky.is_over(5_000, 1_000, false));
+        sticky.count(5_000);
+        assert!(sticky.is_over(1, 1_000, false));
+    }
+
+    #[test]
+    fn partitions_with_fewer_waiting_batches_are_chosen_more_often_and_those_without_a_leader_never() {
+        for (waiting, weights) in [
+            (&[Some(0), Some(0), Some(0)][..], &[1, 1, 1][..]),
+            (&[Some(0), Some(3), Some(1)], &[4, 1, 3]),
+            (&[Some(2), None, Some(0)], &[1, 0, 3]),
+            (&[None, None], &[1, 1]),
+            (&[Some(7)], &[1]),
+        ] {
+            let total: u64 = weights.iter().sum();
+            let mut chosen = vec![0; waiting.len()];
+            (0..total).for_each(|random| chosen[adaptive(waiting, random)] += 1);
+            assert_eq!(chosen, weights, "{waiting:?}");
+        }
     }
 }

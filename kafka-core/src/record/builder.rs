@@ -22,6 +22,9 @@ pub struct BatchBuilder {
 }
 
 impl BatchBuilder {
+    /// The size in bytes of a batch without records.
+    pub(crate) const EMPTY_SIZE: usize = HEADER_LEN;
+
     /// An empty batch.
     pub fn new() -> Self {
         Self::with_capacity(0)
