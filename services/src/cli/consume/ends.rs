@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ottla::{
     Error, TopicPartition,
-    kafka::{ListedOffset, OffsetSpec},
+    kafka::{Isolation, ListedOffset, OffsetSpec},
 };
 
 use super::{Reading, start::Start};
@@ -57,7 +57,7 @@ impl Reading<'_> {
     ) -> Result<BTreeMap<TopicPartition, i64>, Problem> {
         let spec = match start {
             Start::Earliest => OffsetSpec::Earliest,
-            Start::Latest => OffsetSpec::Latest,
+            Start::Latest => self.end_spec(),
             Start::Offset(offset) => return Ok(partitions.iter().map(|of| (of.clone(), offset)).collect()),
             Start::BeforeEnd(count) => return self.before_end(partitions, count).await,
             Start::Time(ms) => OffsetSpec::Timestamp(ms),
@@ -68,9 +68,17 @@ impl Reading<'_> {
         let none: Vec<TopicPartition> =
             starts.iter().filter(|(_, offset)| **offset < 0).map(|(partition, _)| partition.clone()).collect();
         if !none.is_empty() {
-            starts.extend(self.list(&none, OffsetSpec::Latest).await?);
+            starts.extend(self.list(&none, self.end_spec()).await?);
         }
         Ok(starts)
+    }
+
+    /// What is the end depends on whether records of open transactions are read.
+    fn end_spec(&self) -> OffsetSpec {
+        match self.args.isolation() {
+            Isolation::ReadCommitted => OffsetSpec::Latest,
+            Isolation::ReadUncommitted => OffsetSpec::HighWatermark,
+        }
     }
 
     async fn before_end(
@@ -79,7 +87,7 @@ impl Reading<'_> {
         count: i64,
     ) -> Result<BTreeMap<TopicPartition, i64>, Problem> {
         let first = self.list(partitions, OffsetSpec::Earliest).await?;
-        let mut starts = self.list(partitions, OffsetSpec::Latest).await?;
+        let mut starts = self.list(partitions, self.end_spec()).await?;
         for (partition, offset) in &mut starts {
             let first = first.get(partition).copied().unwrap_or_default();
             *offset = offset.saturating_sub(count).max(first);
@@ -89,7 +97,7 @@ impl Reading<'_> {
 
     /// The offset behind the last record that is read of each partition, as it stands.
     pub(super) async fn ends(&self, partitions: &[TopicPartition]) -> Result<BTreeMap<TopicPartition, i64>, Problem> {
-        self.list(partitions, OffsetSpec::Latest).await
+        self.list(partitions, self.end_spec()).await
     }
 
     async fn list(

@@ -187,7 +187,7 @@ mod tests {
     use bytes::Bytes;
     use ottla::{
         TopicPartition,
-        kafka::record::{BatchBuilder, Header, batches},
+        kafka::record::{BatchBuilder, Compression, Decompression, Header, batches},
     };
 
     use super::format::Layout;
@@ -205,14 +205,17 @@ mod tests {
         builder.push(TIME, None, Some(b"v3"), &[]);
         builder.push(TIME, None, Some(text.as_bytes()), &[]);
         builder.push(TIME, Some(b"\xff\xfe"), Some(b"\x80 \xff"), &[odd]);
-        let bytes = builder.finish(None);
+        let bytes = builder.finish(None, Compression::default()).expect("a batch");
         let of = TopicPartition::new("kc", 0);
-        let print = |record| {
-            let mut line = Vec::new();
-            layout.print(&mut line, &of, &record);
-            line
-        };
-        let batches: Vec<_> = batches(bytes).map(|batch| batch.expect("a batch")).collect();
-        batches.iter().flat_map(|batch| batch.records()).map(|record| print(record.expect("a record"))).collect()
+        let mut lines = Vec::new();
+        for batch in batches(bytes) {
+            let records = batch.and_then(|batch| batch.records(Decompression::default())).expect("records");
+            for record in records.iter() {
+                let mut line = Vec::new();
+                layout.print(&mut line, &of, &record);
+                lines.push(line);
+            }
+        }
+        lines
     }
 }
