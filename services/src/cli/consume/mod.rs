@@ -212,7 +212,7 @@ mod tests {
             let records = batch.and_then(|batch| batch.records(Decompression::default())).expect("records");
             for record in records.iter() {
                 let mut line = Vec::new();
-                layout.print(&mut line, &of, &record);
+                layout.print(&mut line, &of, &record.expect("a record"));
                 lines.push(line);
             }
         }
