@@ -1,13 +1,18 @@
 //! How a connection to a broker comes about: TCP here, memory in the embedded broker.
 
-use std::{fmt, io, str::FromStr, sync::Arc};
+use std::{fmt, io, net::SocketAddr, str::FromStr, sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream, lookup_host},
 };
 
-use crate::env::BoxFuture;
+use crate::{env::BoxFuture, race::first_success};
+
+/// How long one address of a name may be silent before the next is tried as well (RFC 8305).
+const PATIENCE: Duration = Duration::from_millis(250);
+/// Addresses of one name.
+const ADDRESSES_MAX: usize = 16;
 
 /// A two-way byte stream.
 pub trait IoStream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -90,19 +95,43 @@ impl FromStr for BrokerAddr {
     }
 }
 
-/// Plain TCP, without Nagle's delay.
+/// Plain TCP: to whichever of the host's addresses answers first, IPv4 or IPv6, without Nagle's delay and with
+/// keepalive. Kafka: `client.dns.lookup=use_all_dns_ips`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TcpConnector;
 
 impl Connector for TcpConnector {
     fn connect<'a>(&'a self, addr: &'a BrokerAddr) -> BoxFuture<'a, io::Result<Io>> {
         Box::pin(async move {
-            let stream = TcpStream::connect((addr.host(), addr.port())).await?;
-            // Two small writes in a row would otherwise wait 40 ms for the peer's delayed ACK.
-            stream.set_nodelay(true)?;
-            Ok(Box::new(stream) as Io)
+            let addresses: Vec<SocketAddr> =
+                lookup_host((addr.host(), addr.port())).await?.take(ADDRESSES_MAX).collect();
+            let attempts = addresses.iter().copied().map(dial);
+            match first_success(attempts, PATIENCE, |_| false).await {
+                Ok(stream) => Ok(Box::new(stream) as Io),
+                Err(errors) => Err(unreachable(&addresses, errors)),
+            }
         })
     }
+}
+
+async fn dial(address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // Two small writes in a row would otherwise wait 40 ms for the peer's delayed ACK.
+    socket.set_nodelay(true)?;
+    socket.set_keepalive(true)?;
+    socket.connect(address).await
+}
+
+/// The last error; what was tried as well, where a name has several addresses.
+fn unreachable(addresses: &[SocketAddr], mut errors: Vec<io::Error>) -> io::Error {
+    let Some(last) = errors.pop() else {
+        return io::Error::new(io::ErrorKind::NotFound, "the host's name has no address");
+    };
+    if errors.is_empty() {
+        return last;
+    }
+    let tried: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
+    io::Error::new(last.kind(), format!("{last} (tried {})", tried.join(", ")))
 }
 
 #[cfg(test)]

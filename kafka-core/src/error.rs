@@ -11,6 +11,7 @@ pub struct Error(Arc<Inner>);
 struct Inner {
     kind: ErrorKind,
     maybe_applied: bool,
+    advertised_by: Option<i32>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -47,6 +48,29 @@ pub enum ErrorKind {
         topic_partition: Option<TopicPartition>,
         /// What the broker said beside the code.
         message: Option<String>,
+    },
+    /// What listens there is no Kafka broker, or not without TLS.
+    NotKafka {
+        /// Where it listens.
+        broker: BrokerAddr,
+        /// How that shows.
+        detail: String,
+    },
+    /// TLS: the broker's certificate is not to be trusted, or ours is not, or it does not speak TLS.
+    Tls {
+        /// The broker.
+        broker: BrokerAddr,
+        /// What is wrong.
+        detail: String,
+    },
+    /// SASL: the broker refuses who we say we are, or does not prove who it is.
+    Authentication {
+        /// The broker.
+        broker: BrokerAddr,
+        /// The mechanism's name, such as `SCRAM-SHA-256`.
+        mechanism: &'static str,
+        /// What is wrong; never a password or token.
+        detail: String,
     },
     /// Bytes that are not what the protocol says.
     Protocol {
@@ -112,7 +136,7 @@ pub enum Recovery {
 impl Error {
     /// An error whose request had no effect.
     pub fn new(kind: ErrorKind) -> Self {
-        Self(Arc::new(Inner { kind, maybe_applied: false, source: None }))
+        Self(Arc::new(Inner { kind, maybe_applied: false, advertised_by: None, source: None }))
     }
 
     /// The broker's error code in answer to `api`.
@@ -136,6 +160,7 @@ impl Error {
         Self(Arc::new(Inner {
             kind: self.kind().clone(),
             maybe_applied: self.maybe_applied(),
+            advertised_by: self.0.advertised_by,
             source: Some(source.into()),
         }))
     }
@@ -146,10 +171,23 @@ impl Error {
         if self.0.maybe_applied == maybe_applied {
             return self;
         }
-        let kind = self.0.kind.clone();
-        // The cause stays reachable behind the first error.
-        let source = self.0.source.is_some().then(|| Box::new(self) as Box<dyn std::error::Error + Send + Sync>);
-        Self(Arc::new(Inner { kind, maybe_applied, source }))
+        self.changed(|inner| inner.maybe_applied = maybe_applied)
+    }
+
+    /// The same error about an address that broker `id` advertises, which may be what is wrong with it.
+    #[must_use]
+    pub(crate) fn advertised_by(self, id: i32) -> Self {
+        self.changed(|inner| inner.advertised_by = Some(id))
+    }
+
+    /// The cause stays reachable behind the first error.
+    fn changed(self, change: impl FnOnce(&mut Inner)) -> Self {
+        let Inner { kind, maybe_applied, advertised_by, source } = &*self.0;
+        let (kind, maybe_applied, advertised_by) = (kind.clone(), *maybe_applied, *advertised_by);
+        let source = source.is_some().then(|| Box::new(self) as Box<dyn std::error::Error + Send + Sync>);
+        let mut inner = Inner { kind, maybe_applied, advertised_by, source };
+        change(&mut inner);
+        Self(Arc::new(inner))
     }
 
     /// What went wrong.
@@ -177,11 +215,22 @@ impl Error {
             ErrorKind::Timeout { .. } | ErrorKind::Full => Recovery::Retry,
             ErrorKind::Broker { code, .. } => code.recovery(),
             ErrorKind::OffsetOutOfRange { .. } => Recovery::ResetOffset,
-            ErrorKind::Protocol { .. }
+            ErrorKind::NotKafka { .. }
+            | ErrorKind::Tls { .. }
+            | ErrorKind::Authentication { .. }
+            | ErrorKind::Protocol { .. }
             | ErrorKind::UnsupportedVersion { .. }
             | ErrorKind::RecordTooLarge { .. }
             | ErrorKind::Invalid { .. }
             | ErrorKind::Closed => Recovery::Fatal,
+        }
+    }
+
+    /// The address, and who advertised it.
+    fn at(&self, broker: &BrokerAddr) -> String {
+        match self.0.advertised_by {
+            Some(id) => format!("{broker}, advertised by broker {id}"),
+            None => broker.to_string(),
         }
     }
 
@@ -194,9 +243,23 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind() {
-            ErrorKind::Connect { broker } => write!(f, "no connection to {broker}"),
+            ErrorKind::Connect { broker } => write!(f, "no connection to {}", self.at(broker)),
+            ErrorKind::NotKafka { broker, detail } => {
+                let comma = if self.0.advertised_by.is_some() { "," } else { "" };
+                write!(f, "{}{comma} does not speak Kafka: {detail}", self.at(broker))
+            }
+            ErrorKind::Tls { broker, detail } => write!(f, "no TLS with {}: {detail}", self.at(broker)),
+            ErrorKind::Authentication { broker, mechanism, detail } => {
+                write!(f, "no {mechanism} authentication with {}: {detail}", self.at(broker))
+            }
             ErrorKind::Disconnected { broker, reason } => write!(f, "connection to {broker} ended: {reason}"),
-            ErrorKind::Timeout { what, after } => write!(f, "no answer within {after:?}: {what}"),
+            ErrorKind::Timeout { what, after } => {
+                write!(f, "no answer within {after:?}: {what}")?;
+                match self.0.advertised_by {
+                    Some(id) => write!(f, " (advertised by broker {id})"),
+                    None => Ok(()),
+                }
+            }
             ErrorKind::Broker { code, api, topic_partition, message } => {
                 write!(f, "{api} answered {code}")?;
                 if let Some(topic_partition) = topic_partition {

@@ -16,8 +16,8 @@ mod network;
 mod producer;
 #[doc(hidden)]
 pub mod protocol;
+mod race;
 pub mod record;
-#[allow(dead_code, reason = "connections take it up next")]
 mod security;
 mod topic_partition;
 

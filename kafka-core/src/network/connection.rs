@@ -1,67 +1,70 @@
 //! One connection to one broker.
 
-use std::time::Duration;
+use std::{
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use rskafka::messenger::{Messenger, RequestError};
-use tokio::time::timeout;
-
-use super::{
-    ConnectionKind, NetworkConfig,
-    adapter::Call,
-    negotiate::{Versions, negotiate},
-    stream::{KillSwitch, Stream},
+use tokio::{
+    task::coop::unconstrained,
+    time::{Instant, timeout},
 };
+
+use super::{adapter::Call, ending::KillSwitch, gate::Gate, negotiate::Versions, stream::Stream};
 use crate::{
-    connector::{BrokerAddr, Connector},
+    connector::BrokerAddr,
     error::{Error, ErrorKind},
     protocol::{Api, api_name, has_effect},
 };
 
-/// A connection whose versions are negotiated. It ends once and for all: by the broker, by a broken answer, by a
-/// call that timed out.
+/// A connection that is ready for use. It ends once and for all: by the broker, by a broken answer, by a call that
+/// timed out.
 #[derive(Debug)]
 pub(crate) struct Connection {
     broker: BrokerAddr,
     messenger: Messenger<Stream>,
     versions: Versions,
     kill: KillSwitch,
+    gate: Gate,
+    /// Held while a frame is written, which never waits.
+    turn: Mutex<()>,
+    used: Mutex<Instant>,
+    #[cfg(feature = "sasl")]
+    session: super::sasl::Session,
 }
 
 impl Connection {
-    /// Connects and negotiates within `connect.timeout`.
-    pub(super) async fn open(
-        broker: &BrokerAddr,
-        kind: ConnectionKind,
-        connector: &dyn Connector,
-        config: &NetworkConfig,
-    ) -> Result<Self, Error> {
-        let limit = config.connect_timeout;
-        timeout(limit, Self::open_unbounded(broker, kind, connector, config)).await.unwrap_or_else(|_| {
-            Err(Error::new(ErrorKind::Timeout { what: format!("connecting to {broker}"), after: limit }))
-        })
+    pub(super) fn new(
+        broker: BrokerAddr,
+        messenger: Messenger<Stream>,
+        versions: Versions,
+        kill: KillSwitch,
+        gate: Gate,
+    ) -> Self {
+        Self {
+            broker,
+            messenger,
+            versions,
+            kill,
+            gate,
+            turn: Mutex::default(),
+            used: Mutex::new(Instant::now()),
+            #[cfg(feature = "sasl")]
+            session: super::sasl::Session::default(),
+        }
     }
 
-    async fn open_unbounded(
-        broker: &BrokerAddr,
-        kind: ConnectionKind,
-        connector: &dyn Connector,
-        config: &NetworkConfig,
-    ) -> Result<Self, Error> {
-        let refused = || Error::new(ErrorKind::Connect { broker: broker.clone() });
-        let io = connector.connect(broker).await.map_err(|error| refused().with_source(error))?;
-        let answer_bytes_max = kind.answer_bytes_max(config.fetch_answer_bytes_max);
-        let (stream, kill) = Stream::new(io, answer_bytes_max);
-        let mut messenger = Messenger::new(stream, answer_bytes_max, config.client_id.as_str().into());
-        match negotiate(&mut messenger).await {
-            Ok(versions) => Ok(Self { broker: broker.clone(), messenger, versions, kill }),
-            Err(error) => Err(match kill.reason() {
-                Some(detail) => Error::new(ErrorKind::Disconnected { broker: broker.clone(), reason: detail }),
-                None => Error::new(ErrorKind::Protocol {
-                    broker: Some(broker.clone()),
-                    detail: format!("it does not speak our versions of Kafka's protocol: {error}"),
-                }),
-            }),
-        }
+    /// The broker's address.
+    #[cfg(feature = "sasl")]
+    pub(super) fn broker(&self) -> &BrokerAddr {
+        &self.broker
+    }
+
+    #[cfg(feature = "sasl")]
+    pub(super) fn session(&self) -> &super::sasl::Session {
+        &self.session
     }
 
     /// Whether it has ended.
@@ -69,9 +72,36 @@ impl Connection {
         self.kill.reason().is_some()
     }
 
+    /// It is given to a caller: how long nobody had it.
+    pub(crate) fn touch(&self) -> Duration {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *used, Instant::now()).elapsed()
+    }
+
+    /// Whether nobody uses it, and nobody has for a while.
+    pub(super) fn is_idle(self: &Arc<Self>, limit: Duration) -> bool {
+        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever calls on it shares it; only its slot is left here.
+        Arc::strong_count(self) == 1 && used.elapsed() >= limit
+    }
+
     /// Ends it, and with it every call in flight.
     pub(super) fn end(&self, reason: &str) {
         self.kill.kill(reason);
+    }
+
+    /// Holds back what is written after this.
+    #[cfg(feature = "sasl")]
+    pub(super) fn close_gate(&self) {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.gate.close();
+    }
+
+    /// Lets go what was held back, and what is written from now on.
+    #[cfg(feature = "sasl")]
+    pub(super) fn open_gate(&self) {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.gate.open();
     }
 
     /// Sends `request` and waits at most `limit` for the answer. Requests go out in the order of their first poll.
@@ -82,16 +112,11 @@ impl Connection {
     ///
     /// # Cancel safety
     /// A request that was begun is sent in full; its answer is dropped.
-    pub(crate) async fn call<A: Api>(&self, request: &A, limit: Duration) -> Result<A::Answer, Error> {
-        if let Some(reason) = self.kill.reason() {
-            return Err(Error::new(ErrorKind::Disconnected { broker: self.broker.clone(), reason }));
-        }
-        if !self.versions.contains_key(&A::KEY) {
-            return Err(Error::new(ErrorKind::UnsupportedVersion { api: api_name(A::KEY) }));
-        }
-        match timeout(limit, self.messenger.request(Call(request))).await {
-            Ok(Ok(answer)) => Ok(answer.into_inner()),
-            Ok(Err(error)) => Err(self.failed::<A>(error)),
+    pub(crate) async fn call<A: Api>(self: &Arc<Self>, request: &A, limit: Duration) -> Result<A::Answer, Error> {
+        #[cfg(feature = "sasl")]
+        self.renew_if_due();
+        match timeout(limit, self.request(request, false)).await {
+            Ok(answer) => answer,
             Err(_) => {
                 let name = api_name(A::KEY);
                 // An answer that comes later would be taken for the answer to the next request.
@@ -99,6 +124,34 @@ impl Connection {
                 let what = format!("{name} to {}", self.broker);
                 Err(Error::new(ErrorKind::Timeout { what, after: limit }).with_maybe_applied(has_effect(A::KEY)))
             }
+        }
+    }
+
+    /// Sends `request`, past the closed gate or not, and waits for the answer without a limit of its own.
+    pub(super) async fn request<A: Api>(&self, request: &A, pass: bool) -> Result<A::Answer, Error> {
+        if let Some(reason) = self.kill.reason() {
+            return Err(Error::new(ErrorKind::Disconnected { broker: self.broker.clone(), reason }));
+        }
+        if !self.versions.contains_key(&A::KEY) {
+            return Err(Error::new(ErrorKind::UnsupportedVersion { api: api_name(A::KEY) }));
+        }
+        // Messenger writes under a lock of its own. With every write done in a first poll that cannot wait (for the
+        // stream, for that lock, for the runtime's budget), no future holds it between polls: one that nobody polls
+        // again holds nobody up, and frames do not mix on two threads.
+        let mut answer = pin!(unconstrained(self.messenger.request(Call(request))));
+        let mut written = false;
+        let answer = std::future::poll_fn(|cx| {
+            if written {
+                return answer.as_mut().poll(cx);
+            }
+            written = true;
+            let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+            self.gate.let_pass(pass);
+            answer.as_mut().poll(cx)
+        });
+        match answer.await {
+            Ok(answer) => Ok(answer.into_inner()),
+            Err(error) => Err(self.failed::<A>(error)),
         }
     }
 

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::{ConnectionKind, NetworkConfig, connection::Connection};
+use super::{ConnectionKind, NetworkConfig, connection::Connection, open::Opening};
 use crate::{
     connector::{BrokerAddr, Connector},
     delay::Delay,
@@ -19,6 +19,10 @@ use crate::{
 
 /// Kafka: `reconnect.backoff.ms` and `reconnect.backoff.max.ms`.
 const RECONNECT: Delay = Delay::new(Duration::from_millis(50), Duration::from_secs(1));
+
+/// Before a broker does (there 10 minutes), or a request would meet its end of the connection. Kafka:
+/// `connections.max.idle.ms`.
+const IDLE_MAX: Duration = Duration::from_secs(540);
 
 type Slots = BTreeMap<(BrokerAddr, ConnectionKind, Holder), Arc<Slot>>;
 
@@ -126,6 +130,9 @@ impl Connections {
         broker: &BrokerAddr,
         kind: ConnectionKind,
     ) -> Result<Arc<Connection>, BoxFuture<'static, Option<Opened>>> {
+        if glance.connection.as_ref().is_some_and(|connection| connection.is_idle(IDLE_MAX)) {
+            glance.connection = None;
+        }
         if let Some(live) = glance.live() {
             return Ok(live);
         }
@@ -140,13 +147,11 @@ impl Connections {
         Err(Box::pin(glance.opening.insert(opening).landing()))
     }
 
-    /// Whether a connection could be had at once: it is live, or its last attempt did not fail just now.
-    pub(crate) fn is_ready(&self, broker: &BrokerAddr, kind: ConnectionKind, holder: Holder) -> bool {
+    /// How promising an attempt to have a connection is: the failures since the last success, 0 if it is live.
+    pub(crate) fn failures(&self, broker: &BrokerAddr, kind: ConnectionKind, holder: Holder) -> u32 {
         let key = (broker.clone(), kind, kind.holder(holder));
         let slot = self.slots(|slots| slots.as_ref().and_then(|slots| slots.get(&key).map(Arc::clone)));
-        slot.is_none_or(|slot| {
-            slot.glance(|glance| glance.live().is_some() || glance.retry_at.is_none_or(|at| at <= Instant::now()))
-        })
+        slot.map_or(0, |slot| slot.glance(|glance| if glance.live().is_some() { 0 } else { glance.failures }))
     }
 
     /// Whether any connection is live.
@@ -205,7 +210,8 @@ impl Dial {
         at: Instant,
     ) -> Result<Arc<Connection>, Error> {
         sleep_until(at).await;
-        let opened = Connection::open(broker, kind, &*self.connector, &self.config).await.map(Arc::new);
+        let (config, connector, env) = (&self.config, &*self.connector, &self.env);
+        let opened = Opening { broker, kind, config, connector, env }.run().await;
         slot.glance(|glance| match opened {
             Ok(connection) if glance.closed => {
                 connection.end("it is not wanted any more");

@@ -20,6 +20,11 @@ impl<const HEAD: usize> Frames<HEAD> {
         self.left
     }
 
+    /// The part of a head that has come so far.
+    pub(super) fn partial(&self) -> &[u8] {
+        self.head.get(..self.have).unwrap_or_default()
+    }
+
     /// Passes over bytes of the current frame.
     pub(super) fn pass(&mut self, count: usize) {
         self.left = self.left.saturating_sub(count);

@@ -3,10 +3,18 @@
 mod adapter;
 mod connection;
 mod connections;
+mod ending;
 mod frames;
+mod gate;
 mod negotiate;
+mod open;
+mod outbox;
 mod read_ahead;
+#[cfg(feature = "sasl")]
+mod sasl;
 mod stream;
+#[cfg(feature = "tls")]
+mod tls;
 
 pub(crate) use connection::Connection;
 pub(crate) use connections::{Connections, Holder};
@@ -57,6 +65,6 @@ pub(crate) struct NetworkConfig {
     pub(crate) client_id: String,
     pub(crate) connect_timeout: Duration,
     pub(crate) fetch_answer_bytes_max: usize,
-    #[allow(dead_code, reason = "connections take it up next")]
+    #[cfg_attr(not(any(feature = "sasl", feature = "tls")), allow(dead_code, reason = "it holds nothing then"))]
     pub(crate) security: Security,
 }

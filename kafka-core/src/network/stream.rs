@@ -6,25 +6,23 @@
 
 use std::{
     collections::VecDeque,
-    fmt,
-    io::{self, IoSlice},
+    fmt, io,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, Waker, ready},
 };
 
 use bytes::{Buf, BytesMut};
-use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
+    ending::{Ending, Fault, KillSwitch},
     frames::{Frames, int_at, length},
+    gate::Gate,
+    outbox::Outbox,
     read_ahead::ReadAhead,
 };
 use crate::connector::Io;
 
-/// Writes up to this size are joined and sent together in the reader's turn; larger ones are sent at once.
-const GATHER_BYTES_MAX: usize = 128 << 10;
 /// What is read ahead; larger reads bypass the buffer.
 pub(super) const READ_AHEAD_BYTES: usize = 16 << 10;
 /// Key, version and correlation id stand in a request's first eight bytes, after its length.
@@ -32,35 +30,15 @@ const REQUEST_HEAD: usize = 12;
 /// The correlation id stands in an answer's first four bytes, after its length.
 const ANSWER_HEAD: usize = 8;
 
-/// Ends a connection from outside. The Messenger is borrowed by the calls in flight, so dropping it is not enough.
-#[derive(Clone, Debug, Default)]
-pub(super) struct KillSwitch(Arc<Switch>);
-
-#[derive(Debug, Default)]
-struct Switch {
-    reason: Mutex<Option<String>>,
-    reader: AtomicWaker,
-}
-
-impl KillSwitch {
-    /// Ends the connection, unless it has ended: the next read fails and with it every call in flight.
-    pub(super) fn kill(&self, reason: impl Into<String>) {
-        self.0.reason.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| reason.into());
-        self.0.reader.wake();
-    }
-
-    /// Why the connection ended, if it has.
-    pub(super) fn reason(&self) -> Option<String> {
-        self.0.reason.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
 /// A broker's connection, as Messenger sees it.
 pub(super) struct Stream {
     io: Io,
     kill: KillSwitch,
+    gate: Gate,
     answer_bytes_max: usize,
-    gathered: BytesMut,
+    outbox: Outbox,
+    /// Requests behind the closed gate, in their order.
+    held: BytesMut,
     ahead: ReadAhead,
     requests: Frames<REQUEST_HEAD>,
     answers: Frames<ANSWER_HEAD>,
@@ -68,63 +46,39 @@ pub(super) struct Stream {
     awaited: VecDeque<i32>,
     answered: bool,
     reader: Option<Waker>,
-    writer: Option<Waker>,
 }
 
 impl Stream {
     /// Wraps `io`; an answer longer than `answer_bytes_max` ends the connection.
-    pub(super) fn new(io: Io, answer_bytes_max: usize) -> (Self, KillSwitch) {
-        let kill = KillSwitch::default();
+    pub(super) fn new(io: Io, answer_bytes_max: usize) -> (Self, KillSwitch, Gate) {
+        let (kill, gate) = (KillSwitch::default(), Gate::default());
         let stream = Self {
             io,
             kill: kill.clone(),
+            gate: gate.clone(),
             answer_bytes_max,
-            gathered: BytesMut::new(),
+            outbox: Outbox::default(),
+            held: BytesMut::new(),
             ahead: ReadAhead::new(),
             requests: Frames::new(),
             answers: Frames::new(),
             awaited: VecDeque::new(),
             answered: false,
             reader: None,
-            writer: None,
         };
-        (stream, kill)
+        (stream, kill, gate)
     }
 
-    fn fail(&self, reason: String) -> io::Error {
-        self.kill.kill(reason.as_str());
-        io::Error::new(io::ErrorKind::InvalidData, reason)
+    fn fail(&self, ending: Ending) -> io::Error {
+        let error = io::Error::new(io::ErrorKind::InvalidData, ending.reason.as_str());
+        self.kill.end(ending);
+        error
     }
 
     fn ended(&self) -> Result<(), io::Error> {
         match self.kill.reason() {
             Some(reason) => Err(io::Error::new(io::ErrorKind::ConnectionAborted, reason)),
             None => Ok(()),
-        }
-    }
-
-    /// Sends what is gathered, then of `more` what the socket takes; says how much of `more` went.
-    fn poll_send(&mut self, cx: &mut Context<'_>, more: &[u8]) -> Poll<io::Result<usize>> {
-        loop {
-            if self.gathered.is_empty() && more.is_empty() {
-                return Poll::Ready(Ok(0));
-            }
-            let slices = [IoSlice::new(&self.gathered), IoSlice::new(more)];
-            let sent = if self.gathered.is_empty() {
-                ready!(Pin::new(&mut self.io).poll_write(cx, more))?
-            } else if more.is_empty() {
-                ready!(Pin::new(&mut self.io).poll_write(cx, &self.gathered))?
-            } else {
-                ready!(Pin::new(&mut self.io).poll_write_vectored(cx, &slices))?
-            };
-            if sent == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            let held = self.gathered.len();
-            self.gathered.advance(sent.min(held));
-            if sent > held {
-                return Poll::Ready(Ok(sent.saturating_sub(held)));
-            }
         }
     }
 
@@ -169,12 +123,40 @@ impl Stream {
             return Ok(());
         }
         if !self.answered {
-            return Err(self.fail(format!("it does not speak Kafka: its first bytes are '{}'", head.escape_ascii())));
+            return Err(self.fail(not_kafka(head)));
         }
-        Err(self.fail(match fits {
-            false => format!("an answer of {length} bytes exceeds the limit of {}", self.answer_bytes_max),
-            true => format!("an answer to request {correlation}, when {:?} is next", self.awaited.front()),
-        }))
+        Err(self.fail(Ending::new(
+            Fault::Lost,
+            match fits {
+                false => format!("an answer of {length} bytes exceeds the limit of {}", self.answer_bytes_max),
+                true => format!("an answer to request {correlation}, when {:?} is next", self.awaited.front()),
+            },
+        )))
+    }
+
+    /// The broker closed it: what that says depends on what was said before.
+    fn closed_by_broker(&self) -> io::Error {
+        let head = self.answers.partial();
+        if !self.answered && !head.is_empty() {
+            return self.fail(not_kafka(head));
+        }
+        self.fail(Ending::new(
+            Fault::Lost,
+            match (self.answered, self.awaited.is_empty()) {
+                (false, _) => "the broker closed it without a word; does it want TLS?",
+                (true, false) => "the broker closed it without an answer",
+                (true, true) => "the broker closed it",
+            },
+        ))
+    }
+
+    /// Hands what the open gate does not hold back any more to the outbox.
+    fn let_go(&mut self) {
+        if !self.held.is_empty() && !self.gate.is_closed() {
+            let held = std::mem::take(&mut self.held);
+            self.note_requests(&held);
+            self.outbox.gather(&held);
+        }
     }
 
     fn poll_checked(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -190,13 +172,13 @@ impl Stream {
                 let count = part.filled().len();
                 buf.advance(count);
                 self.answers.pass(count);
-                return Poll::Ready(if count == 0 { Err(ended_by_broker()) } else { Ok(()) });
+                return Poll::Ready(if count == 0 { Err(self.closed_by_broker()) } else { Ok(()) });
             }
             let mut read = ReadBuf::new(self.ahead.space());
             ready!(Pin::new(&mut self.io).poll_read(cx, &mut read))?;
             let count = read.filled().len();
             if count == 0 {
-                return Poll::Ready(Err(ended_by_broker()));
+                return Poll::Ready(Err(self.closed_by_broker()));
             }
             self.ahead.filled(count);
             self.check_answers()?;
@@ -210,25 +192,21 @@ impl fmt::Debug for Stream {
     }
 }
 
-fn ended_by_broker() -> io::Error {
-    io::Error::new(io::ErrorKind::UnexpectedEof, "the broker closed it")
+/// A first answer that is none. TLS answers what is not TLS with an alert, which begins 21, 3.
+fn not_kafka(head: &[u8]) -> Ending {
+    let hint = if head.starts_with(&[21, 3]) { ", a TLS alert: this listener wants TLS" } else { "" };
+    Ending::new(Fault::NotKafka, format!("its first bytes are '{}'{hint}", head.escape_ascii()))
 }
 
 impl AsyncRead for Stream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let me = &mut *self;
-        me.kill.0.reader.register(cx.waker());
+        me.kill.reader().register(cx.waker());
+        me.gate.reader().register(cx.waker());
         me.ended()?;
-        if !me.gathered.is_empty() {
-            match me.poll_send(cx, &[]) {
-                Poll::Ready(Ok(_)) => {
-                    if let Some(writer) = me.writer.take() {
-                        writer.wake();
-                    }
-                }
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(me.fail(error.to_string()))),
-                Poll::Pending => {}
-            }
+        me.let_go();
+        if let Poll::Ready(Err(error)) = me.outbox.poll_empty(&mut me.io, cx) {
+            return Poll::Ready(Err(me.fail(Ending::of(&error))));
         }
         match me.poll_checked(cx, buf) {
             Poll::Pending => {
@@ -238,34 +216,29 @@ impl AsyncRead for Stream {
                 Poll::Pending
             }
             Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
-            Poll::Ready(Err(error)) => Poll::Ready(Err(me.fail(error.to_string()))),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(me.fail(Ending::of(&error)))),
         }
     }
 }
 
 impl AsyncWrite for Stream {
+    /// Never waits: Messenger holds a lock while it writes, in the future of a caller that may not be polled again.
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let me = &mut *self;
         me.ended()?;
-        if me.gathered.len().saturating_add(bytes.len()) <= GATHER_BYTES_MAX {
-            me.gathered.extend_from_slice(bytes);
-            me.note_requests(bytes);
-            if let Some(reader) = &me.reader {
-                reader.wake_by_ref();
-            }
+        if me.gate.holds() {
+            me.held.extend_from_slice(bytes);
             return Poll::Ready(Ok(bytes.len()));
         }
-        match me.poll_send(cx, bytes) {
-            Poll::Ready(Ok(sent)) => {
-                me.note_requests(bytes.get(..sent).unwrap_or_default());
-                Poll::Ready(Ok(sent))
-            }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(me.fail(error.to_string()))),
-            Poll::Pending => {
-                me.writer = Some(cx.waker().clone());
-                Poll::Pending
-            }
+        me.let_go();
+        me.note_requests(bytes);
+        if let Err(error) = me.outbox.write(&mut me.io, cx, bytes) {
+            return Poll::Ready(Err(me.fail(Ending::of(&error))));
         }
+        if let Some(reader) = &me.reader {
+            reader.wake_by_ref();
+        }
+        Poll::Ready(Ok(bytes.len()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

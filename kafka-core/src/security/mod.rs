@@ -8,9 +8,13 @@ mod secret;
 mod tls;
 
 #[cfg(feature = "sasl")]
+pub(crate) use sasl::{Exchange, Refusal};
+#[cfg(feature = "sasl")]
 pub use sasl::{Sasl, TokenProvider};
 #[cfg(any(feature = "sasl", feature = "tls"))]
 pub use secret::Secret;
+#[cfg(feature = "tls")]
+pub(crate) use tls::tls_fault;
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsBuilder};
 

@@ -1,11 +1,17 @@
 //! SASL's mechanisms as Kafka speaks them (KIP-12, KIP-43, KIP-84, KIP-152, KIP-255).
 
+mod exchange;
+mod salted;
+mod scram;
 mod token;
 
+pub(crate) use exchange::{Exchange, Refusal};
 pub use token::TokenProvider;
 
 use std::{fmt, sync::Arc};
 
+use salted::Salted;
+use scram::ScramHash;
 use token::FixedToken;
 
 use super::secret::Secret;
@@ -21,15 +27,8 @@ pub struct Sasl {
 #[derive(Clone)]
 enum Mechanism {
     Plain { user: Arc<str>, password: Secret },
-    Scram { hash: ScramHash, user: Arc<str>, password: Secret },
+    Scram { hash: ScramHash, user: Arc<str>, password: Secret, salted: Salted },
     OAuthBearer { provider: Arc<dyn TokenProvider> },
-}
-
-/// The hash functions of RFC 7677 and its successor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ScramHash {
-    Sha256,
-    Sha512,
 }
 
 impl Sasl {
@@ -40,12 +39,12 @@ impl Sasl {
 
     /// SCRAM-SHA-256: the password is proved, not sent, and the broker proves that it knows it.
     pub fn scram_sha_256(user: impl Into<Arc<str>>, password: Secret) -> Self {
-        Self::new(Mechanism::Scram { hash: ScramHash::Sha256, user: user.into(), password })
+        Self::scram(ScramHash::Sha256, user.into(), password)
     }
 
     /// SCRAM-SHA-512.
     pub fn scram_sha_512(user: impl Into<Arc<str>>, password: Secret) -> Self {
-        Self::new(Mechanism::Scram { hash: ScramHash::Sha512, user: user.into(), password })
+        Self::scram(ScramHash::Sha512, user.into(), password)
     }
 
     /// OAUTHBEARER with tokens from `provider`, asked for each connection and each re-authentication (KIP-255). The
@@ -65,6 +64,10 @@ impl Sasl {
     pub fn allow_plaintext(mut self) -> Self {
         self.allow_plaintext = true;
         self
+    }
+
+    fn scram(hash: ScramHash, user: Arc<str>, password: Secret) -> Self {
+        Self::new(Mechanism::Scram { hash, user, password, salted: Salted::default() })
     }
 
     fn new(mechanism: Mechanism) -> Self {

@@ -2,9 +2,11 @@
 
 mod builder;
 mod cpu;
+mod fault;
 mod material;
 
 pub use builder::TlsBuilder;
+pub(crate) use fault::tls_fault;
 
 use std::{fmt, sync::Arc};
 
