@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use ottla_kafka_core::{Client, Env, Error, FetchConfig, Fetcher, Task};
-use tokio::sync::mpsc;
 
 use crate::{
     assignor::Assignor,
@@ -11,7 +10,7 @@ use crate::{
     coordinator::ClientRequests,
     event::Event,
     handle::ConsumerHandle,
-    owner::{COMMITS_MAX, Owner, Shared},
+    owner::{Asks, Owner, Shared},
 };
 
 /// How long close may take: commits on their way, then LeaveGroup.
@@ -198,13 +197,13 @@ impl ConsumerBuilder {
         self.config.check(&self.fetch)?;
         let config = Arc::new(self.config);
         let shared = Arc::new(Shared::new());
-        let (commands, received) = mpsc::channel(COMMITS_MAX);
+        let (asks, asked) = Asks::new();
         let client = self.client.holding();
         let requests = ClientRequests::new(client.clone(), Arc::clone(&config));
         let fetcher = Fetcher::new(&client, self.fetch);
-        let owner = Owner::new(Arc::clone(&config), requests, fetcher, Arc::clone(&shared), received);
+        let owner = Owner::new(Arc::clone(&config), requests, fetcher, Arc::clone(&shared), asked);
         let owner = self.client.env().spawn("consumer-group", owner.run());
-        let handle = ConsumerHandle::new(Arc::clone(&shared), commands, config.commit_timeout);
+        let handle = ConsumerHandle::new(Arc::clone(&shared), asks, config.commit_timeout);
         let env = self.client.env().clone();
         Ok(Consumer { handle, shared, owner, config, env })
     }

@@ -4,13 +4,14 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use ottla_kafka_core::{Error, ErrorKind, TopicPartition};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{mpsc::error::TrySendError, oneshot},
     time::timeout,
 };
 
 use crate::{
+    commit::CommitAck,
     offsets::{OffsetAndMetadata, Offsets},
-    owner::{Command, Outcomes, Shared},
+    owner::{Asks, Command, Commit, Outcomes, Shared},
     status::GroupStatus,
 };
 
@@ -18,13 +19,13 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct ConsumerHandle {
     shared: Arc<Shared>,
-    commands: mpsc::Sender<Command>,
+    asks: Asks,
     limit: Duration,
 }
 
 impl ConsumerHandle {
-    pub(crate) fn new(shared: Arc<Shared>, commands: mpsc::Sender<Command>, limit: Duration) -> Self {
-        Self { shared, commands, limit }
+    pub(crate) fn new(shared: Arc<Shared>, asks: Asks, limit: Duration) -> Self {
+        Self { shared, asks, limit }
     }
 
     /// Commits these offsets, and says for each partition whether that succeeded.
@@ -42,7 +43,7 @@ impl ConsumerHandle {
         &self,
         offsets: impl IntoIterator<Item = (TopicPartition, OffsetAndMetadata)>,
     ) -> Result<BTreeMap<TopicPartition, Result<(), Error>>, Error> {
-        self.commit_of(None, offsets.into_iter().collect()).await
+        self.commit_of(self.generation(), offsets.into_iter().collect()).await
     }
 
     /// As [`commit`](Self::commit), but refused unless `generation` is still the group's: what was read in an older
@@ -66,7 +67,29 @@ impl ConsumerHandle {
         if offsets.is_empty() {
             return Ok(Outcomes::new());
         }
-        self.ask("OffsetCommit", |reply| Command::Commit { generation, offsets, reply }).await
+        let (reply, answer) = oneshot::channel();
+        let sent =
+            async { self.asks.commits.send(Commit { generation, offsets, reply }).await.map_err(|_| Error::closed()) };
+        self.answer("OffsetCommit", sent, answer).await
+    }
+
+    /// Commits these offsets without waiting: after the commits that were asked for before it, in the same way. The
+    /// outcome is there for who awaits it. It counts as a poll.
+    ///
+    /// It resolves at once, with [`ErrorKind::Full`], if 64 commits wait already: a coordinator has been away for a
+    /// while, and a later commit will carry these offsets.
+    pub fn commit_async(&self, offsets: impl IntoIterator<Item = (TopicPartition, OffsetAndMetadata)>) -> CommitAck {
+        self.shared.touch();
+        let offsets: Offsets = offsets.into_iter().collect();
+        if offsets.is_empty() {
+            return CommitAck::decided(Ok(Outcomes::new()));
+        }
+        let (reply, outcomes) = oneshot::channel();
+        match self.asks.commits.try_send(Commit { generation: self.generation(), offsets, reply }) {
+            Ok(()) => CommitAck::waiting(outcomes),
+            Err(TrySendError::Full(_)) => CommitAck::decided(Err(Error::new(ErrorKind::Full))),
+            Err(TrySendError::Closed(_)) => CommitAck::decided(Err(Error::closed())),
+        }
     }
 
     /// Reads on at `offset`; what waits of the partition is dropped.
@@ -91,8 +114,18 @@ impl ConsumerHandle {
     /// Gives the owner a command and waits for its reply.
     async fn ask<T>(&self, what: &str, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
+        let sent = async { self.asks.commands.send(command(reply)).await.map_err(|_| Error::closed()) };
+        self.answer(what, sent, answer).await
+    }
+
+    async fn answer<T>(
+        &self,
+        what: &str,
+        sent: impl Future<Output = Result<(), Error>>,
+        answer: oneshot::Receiver<T>,
+    ) -> Result<T, Error> {
         let asked = async {
-            self.commands.send(command(reply)).await.map_err(|_| Error::closed())?;
+            sent.await?;
             answer.await.map_err(|_| Error::closed().with_maybe_applied(true))
         };
         // The owner keeps its own limit; this one is for the time in the queue before.
@@ -153,7 +186,7 @@ impl ConsumerHandle {
     pub(crate) async fn close(&self, limit: Duration) {
         let (reply, ended) = oneshot::channel();
         let closed = async {
-            if self.commands.send(Command::Close { reply }).await.is_ok() {
+            if self.asks.commands.send(Command::Close { reply }).await.is_ok() {
                 let _ = ended.await;
             }
         };

@@ -5,6 +5,7 @@
 //! `ottla` crate, most of them behind a worker that commits only what is settled.
 
 mod assignor;
+mod commit;
 mod config;
 mod consumer;
 mod coordinator;
@@ -20,6 +21,7 @@ mod revoke;
 mod status;
 
 pub use assignor::Assignor;
+pub use commit::CommitAck;
 pub use config::OffsetReset;
 pub use consumer::{Consumer, ConsumerBuilder};
 pub use event::{Assigned, Event};

@@ -19,13 +19,13 @@ pub(super) enum Done {
     Synced(Attempt, Result<Synced, Error>),
     Beat(Attempt, Result<(), Error>),
     Left(Result<(), Error>),
-    Committed(Asked, Result<std::collections::BTreeMap<TopicPartition, ErrorCode>, Error>),
-    Located(Asked, Located),
+    Committed(To, Result<std::collections::BTreeMap<TopicPartition, ErrorCode>, Error>),
+    Located(To, Located),
     LookedAround(Result<Surroundings, Error>),
 }
 
 /// Whom a request went to, and as a member of which generation.
-pub(super) struct Asked {
+pub(super) struct To {
     pub(super) coordinator: BrokerAddr,
     pub(super) generation: i32,
 }
@@ -71,10 +71,10 @@ impl<R: Requests, F: Fetching> Owner<R, F> {
     }
 
     /// A request of a settled member may have learned that it is none any more, or that the coordinator is gone.
-    pub(super) fn learn(&mut self, asked: Asked, trouble: Option<Error>) {
+    pub(super) fn learn(&mut self, asked: To, trouble: Option<Error>) {
         if let Some(error) = trouble {
             let failure = self.failure(&error);
-            let Asked { coordinator, generation } = asked;
+            let To { coordinator, generation } = asked;
             self.input(Input::RequestFailed { coordinator, generation, failure });
         }
     }

@@ -19,13 +19,10 @@ mod watch;
 use std::{sync::Arc, time::Duration};
 
 use ottla_kafka_core::{BrokerAddr, Error, ErrorCode};
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::sleep_until,
-};
+use tokio::{sync::oneshot, time::sleep_until};
 
 use answers::Done;
-pub(crate) use command::Command;
+pub(crate) use command::{Asked, Asks, COMMITS_MAX, Command, Commit};
 use commits::Commits;
 pub(crate) use commits::Outcomes;
 use flights::{Flight, Flights};
@@ -42,9 +39,6 @@ use crate::{
     revoke::Revocation,
 };
 
-/// How many commits wait before the next is taken.
-pub(crate) const COMMITS_MAX: usize = 64;
-
 /// How long close waits for commits that were asked for before it.
 const CLOSE_COMMITS_LIMIT: Duration = Duration::from_secs(10);
 
@@ -56,7 +50,7 @@ pub(crate) struct Owner<R, F> {
     requests: Arc<R>,
     reading: Reading<F>,
     shared: Arc<Shared>,
-    commands: mpsc::Receiver<Command>,
+    asked: Asked,
     membership: Membership,
     flights: Flights<Done>,
     commits: Commits,
@@ -77,13 +71,7 @@ struct Closing {
 }
 
 impl<R: Requests, F: Fetching> Owner<R, F> {
-    pub(crate) fn new(
-        config: Arc<GroupConfig>,
-        requests: R,
-        fetcher: F,
-        shared: Arc<Shared>,
-        commands: mpsc::Receiver<Command>,
-    ) -> Self {
+    pub(crate) fn new(config: Arc<GroupConfig>, requests: R, fetcher: F, shared: Arc<Shared>, asked: Asked) -> Self {
         Self {
             membership: Membership::new(config.membership()),
             watch: Watch::new(config.metadata_max_age),
@@ -91,7 +79,7 @@ impl<R: Requests, F: Fetching> Owner<R, F> {
             requests: Arc::new(requests),
             reading: Reading::new(fetcher),
             shared,
-            commands,
+            asked,
             flights: Flights::new(),
             commits: Commits::default(),
             lookups: Lookups::default(),
@@ -111,13 +99,14 @@ impl<R: Requests, F: Fetching> Owner<R, F> {
                 break;
             }
             let deadline = self.shared.instant(self.deadline());
-            let takes_commands = self.commits.len() < COMMITS_MAX;
+            let takes_commits = self.commits.len() < COMMITS_MAX;
             let takes_records = !self.shared.outbox().is_full();
             tokio::select! {
                 biased;
                 () = sleep_until(deadline) => self.tick(),
                 done = self.flights.next() => self.done(done),
-                Some(command) = self.commands.recv(), if takes_commands => self.command(command),
+                Some(command) = self.asked.commands.recv() => self.command(command),
+                Some(commit) = self.asked.commits.recv(), if takes_commits => self.commit(commit),
                 () = Revocation::released(&mut self.revocation) => {
                     self.revocation = None;
                     self.is_released = true;
@@ -197,12 +186,12 @@ impl<R: Requests, F: Fetching> Owner<R, F> {
 
     fn command(&mut self, command: Command) {
         match command {
-            Command::Commit { generation, offsets, reply } => self.commit(generation, offsets, reply),
             Command::Seek { topic_partition, offset, reply } => {
                 let _ = reply.send(self.seek(&topic_partition, offset));
             }
             Command::Close { reply } => {
                 self.reading.stop_all();
+                self.take_last_commits();
                 let deadline = self.now().saturating_add(CLOSE_COMMITS_LIMIT);
                 self.closing = Some(Closing { deadline, _reply: reply });
             }

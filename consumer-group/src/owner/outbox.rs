@@ -38,8 +38,8 @@ pub(crate) struct Held {
     pub(crate) position: Option<i64>,
     pub(crate) committed: Option<OffsetAndMetadata>,
     pub(crate) high_watermark: Option<i64>,
-    /// Whether the application knows that the partition is its own.
-    announced: bool,
+    /// Whether the application knows that the partition is its own: what it commits before, it read as another's.
+    pub(crate) announced: bool,
 }
 
 impl Outbox {

@@ -3,11 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use ottla_kafka_core::{Error, ErrorKind, Fetched, TopicPartition};
-use tokio::sync::oneshot;
 
 use super::{
     Owner,
-    answers::{Asked, Done},
+    answers::{Done, To},
+    command::Commit,
     commits::{Outcomes, stale},
     flights::Flight,
     lookups::{Located, Start, locate},
@@ -72,12 +72,12 @@ impl<R: Requests, F: Fetching> Owner<R, F> {
         if wanted.is_empty() {
             return;
         }
-        let asked = Asked { coordinator: coordinator.clone(), generation };
+        let asked = To { coordinator: coordinator.clone(), generation };
         let located = locate(Arc::clone(&self.requests), coordinator.clone(), wanted);
         self.flights.start(Flight::Lookup, async move { Done::Located(asked, located.await) });
     }
 
-    pub(super) fn located(&mut self, asked: Asked, mut located: Located) {
+    pub(super) fn located(&mut self, asked: To, mut located: Located) {
         let reports = self.lookups.answered(self.now(), &mut located);
         for found in &located.found {
             self.reading.start(&found.topic_partition, found.position);
@@ -125,12 +125,14 @@ impl<R: Requests, F: Fetching> Owner<R, F> {
     }
 
     /// Takes a commit; what is not this member's is refused without being sent.
-    pub(super) fn commit(&mut self, generation: Option<i32>, offsets: Offsets, reply: oneshot::Sender<Outcomes>) {
-        let current = self.generation().filter(|current| generation.is_none_or(|wanted| wanted == *current));
+    pub(super) fn commit(&mut self, commit: Commit) {
+        let Commit { generation, offsets, reply } = commit;
+        let current = self.generation().filter(|current| generation == Some(*current));
         let mut refused = Outcomes::new();
         let owned: Offsets = {
             let outbox = self.shared.outbox();
-            let is_owned = |tp: &TopicPartition| current.is_some() && outbox.partitions().contains_key(tp);
+            let is_announced = |tp: &TopicPartition| outbox.partitions().get(tp).is_some_and(|held| held.announced);
+            let is_owned = |tp: &TopicPartition| current.is_some() && is_announced(tp);
             let (owned, other): (Offsets, Offsets) = offsets.into_iter().partition(|(tp, _)| is_owned(tp));
             refused.extend(
                 other.into_keys().map(|tp| (tp, Err(stale("not sent: this member does not own the partition")))),
@@ -140,11 +142,19 @@ impl<R: Requests, F: Fetching> Owner<R, F> {
         self.commits.push(self.now(), self.config.commit_timeout, current.unwrap_or(-1), owned, refused, reply);
     }
 
+    /// What was asked for before a close is sent before it; what comes after finds it closed.
+    pub(super) fn take_last_commits(&mut self) {
+        self.asked.commits.close();
+        while let Ok(commit) = self.asked.commits.try_recv() {
+            self.commit(commit);
+        }
+    }
+
     pub(super) fn send_commit(&mut self, now: Duration) {
         let Some(coordinator) = self.membership.coordinator().filter(|_| self.can_send()).cloned() else { return };
         let Some((offsets, limit)) = self.commits.take(now) else { return };
         let member = self.membership.member().clone();
-        let asked = Asked { coordinator: coordinator.clone(), generation: member.generation };
+        let asked = To { coordinator: coordinator.clone(), generation: member.generation };
         let requests = Arc::clone(&self.requests);
         self.flights.start(Flight::Commit, async move {
             Done::Committed(asked, requests.commit(coordinator, member, offsets, limit).await)

@@ -9,9 +9,9 @@ mod trouble;
 use std::{sync::Arc, time::Duration};
 
 use ottla_kafka_core::{Env, Error, ErrorCode, FetchConfig, Task, TopicPartition};
-use tokio::{sync::mpsc, time::timeout};
+use tokio::time::timeout;
 
-use super::{COMMITS_MAX, Owner, Shared};
+use super::{Asks, COMMITS_MAX, Owner, Shared};
 use crate::{config::GroupConfig, event::Event, handle::ConsumerHandle, offsets::OffsetAndMetadata, owner::Outcomes};
 use fake::{Fake, FakeFetcher, Fault};
 
@@ -33,10 +33,10 @@ fn group_with(change: impl FnOnce(&mut GroupConfig)) -> Group {
     change(&mut config);
     config.check(&FetchConfig::default()).expect("valid settings");
     let (fake, shared) = (Arc::new(Fake::default()), Arc::new(Shared::new()));
-    let (commands, received) = mpsc::channel(COMMITS_MAX);
-    let handle = ConsumerHandle::new(Arc::clone(&shared), commands, config.commit_timeout);
+    let (asks, asked) = Asks::new();
+    let handle = ConsumerHandle::new(Arc::clone(&shared), asks, config.commit_timeout);
     let fetcher = FakeFetcher(Arc::clone(&fake));
-    let owner = Owner::new(Arc::new(config), Arc::clone(&fake), fetcher, Arc::clone(&shared), received);
+    let owner = Owner::new(Arc::new(config), Arc::clone(&fake), fetcher, Arc::clone(&shared), asked);
     let owner = Env::system().spawn("group", owner.run());
     Group { fake, shared, handle, owner }
 }
