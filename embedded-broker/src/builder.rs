@@ -1,23 +1,27 @@
 //! Settings, checked all together before anything starts.
 
-use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{fmt, io, net::SocketAddr, time::Duration};
 
 use ottla_kafka_core::{BrokerAddr, Env};
+use tokio::net::TcpListener;
 
 use crate::{
     broker::EmbeddedBroker,
+    cluster::Cluster,
     log::Limits,
-    node::Node,
-    server::Server,
     topics::{DEFAULT_MAX_MESSAGE_BYTES, Kind, MAX_PARTITIONS, Setting},
 };
 
 /// Where clients of a broker without a listener say they connect to.
 const IN_MEMORY_ADDR: (&str, u16) = ("embedded-broker", 9092);
 
+/// Nodes of a cluster.
+const MAX_NODES: usize = 9;
+
 /// The broker's settings.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
+    pub(crate) nodes: usize,
     pub(crate) default_partitions: i32,
     pub(crate) auto_create_topics: bool,
     pub(crate) topic_limits: Limits,
@@ -73,6 +77,7 @@ impl Default for EmbeddedBrokerBuilder {
             listen: None,
             env: Env::system(),
             settings: Settings {
+                nodes: 1,
                 default_partitions: 3,
                 auto_create_topics: true,
                 topic_limits: Limits {
@@ -92,6 +97,13 @@ impl EmbeddedBrokerBuilder {
     /// Without it the broker is reached through [`EmbeddedBroker::connector`] alone.
     pub fn listen(mut self, addr: impl Into<String>) -> Self {
         self.listen = Some(addr.into());
+        self
+    }
+
+    /// How many nodes the cluster has, each with a listener of its own. Default 1, at most 9. Where the port is given,
+    /// the others listen on those after it. They share one memory: what one has, all have, and no move loses a record.
+    pub fn nodes(mut self, nodes: usize) -> Self {
+        self.settings.nodes = nodes;
         self
     }
 
@@ -163,22 +175,36 @@ impl EmbeddedBrokerBuilder {
             return Err(StartError::Settings(problems));
         }
         let cannot = |source| StartError::Listen { addr: self.listen.clone().unwrap_or_default(), source };
-        let listener = match listen {
-            None => None,
-            Some(addr) => Some(tokio::net::TcpListener::bind(addr).await.map_err(cannot)?),
-        };
-        let bound = listener.as_ref().map(|listener| listener.local_addr()).transpose().map_err(cannot)?;
-        let addr = match bound {
-            Some(bound) => BrokerAddr::new(bound.ip().to_string(), bound.port()),
-            None => BrokerAddr::new(IN_MEMORY_ADDR.0, IN_MEMORY_ADDR.1),
-        };
-        let server = Server::new(Arc::new(Node::new(self.settings, addr, self.env)), bound);
-        server.serve(listener);
-        Ok(EmbeddedBroker::new(server))
+        let mut listeners = Vec::new();
+        let mut addrs = Vec::new();
+        for (_, port) in (0..self.settings.nodes).zip(0..) {
+            let listener = match listen {
+                None => None,
+                Some(addr) => Some(TcpListener::bind(nth(addr, port)).await.map_err(cannot)?),
+            };
+            let bound = listener.as_ref().map(TcpListener::local_addr).transpose().map_err(cannot)?;
+            addrs.push(match bound {
+                Some(bound) => BrokerAddr::new(bound.ip().to_string(), bound.port()),
+                None => BrokerAddr::new(IN_MEMORY_ADDR.0, IN_MEMORY_ADDR.1.saturating_add(port)),
+            });
+            listeners.push((listener, bound));
+        }
+        Ok(EmbeddedBroker::serve(Cluster::new(self.settings, addrs, self.env), listeners))
     }
 }
 
+/// The address of the node that comes `after` this many others; port 0 is any free port for each.
+fn nth(addr: SocketAddr, after: u16) -> SocketAddr {
+    let port = if addr.port() == 0 { 0 } else { addr.port().saturating_add(after) };
+    SocketAddr::new(addr.ip(), port)
+}
+
 impl Settings {
+    /// The replicas of a topic that is created without a number: enough to lose a node.
+    pub(crate) fn default_replicas(&self) -> usize {
+        self.nodes.min(3)
+    }
+
     /// The broker's settings by Kafka's names.
     pub(crate) fn described(&self) -> Vec<Setting> {
         let limits = self.topic_limits;
@@ -186,6 +212,7 @@ impl Settings {
         let millis = |duration: Duration| duration.as_millis().to_string();
         vec![
             own("auto.create.topics.enable", Kind::Boolean, self.auto_create_topics.to_string()),
+            own("default.replication.factor", Kind::Int, self.default_replicas().to_string()),
             own("group.initial.rebalance.delay.ms", Kind::Int, millis(self.initial_rebalance_delay)),
             own("group.min.session.timeout.ms", Kind::Int, millis(self.min_session_timeout)),
             own("log.retention.bytes", Kind::Long, limits.retention_bytes.to_string()),
@@ -197,6 +224,9 @@ impl Settings {
 
     fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
+        if !(1..=MAX_NODES).contains(&self.nodes) {
+            problems.push(format!("nodes is {}, not 1 to {MAX_NODES}", self.nodes));
+        }
         if !(1..=MAX_PARTITIONS).contains(&self.default_partitions) {
             problems.push(format!("default_partitions is {}, not 1 to {MAX_PARTITIONS}", self.default_partitions));
         }

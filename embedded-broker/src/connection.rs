@@ -1,28 +1,25 @@
 //! One connection: requests are read and answered one by one, in order, as Kafka does.
 
-use std::sync::Arc;
-
 use ottla_kafka_core::Io;
 
 use crate::{
     api::Api,
-    dispatch::{Outcome, dispatch},
+    dispatch::{At, Outcome, dispatch},
     frame::{ConnectionError, Frame, Frames},
-    node::Node,
 };
 
 /// Serves a connection until either side closes it. An error is this connection's alone.
-pub(crate) async fn serve(io: Io, peer: String, node: Arc<Node>) {
-    match serve_frames(Frames::new(io), &peer, &node).await {
+pub(crate) async fn serve(io: Io, peer: String, at: At) {
+    match serve_frames(Frames::new(io), &peer, &at).await {
         Ok(()) => tracing::debug!(peer, "connection ended"),
         Err(ConnectionError::Io(error)) => tracing::debug!(peer, %error, "connection broke"),
         Err(error) => tracing::warn!(peer, %error, "connection closed"),
     }
 }
 
-async fn serve_frames(mut frames: Frames, peer: &str, node: &Node) -> Result<(), ConnectionError> {
+async fn serve_frames(mut frames: Frames, peer: &str, at: &At) -> Result<(), ConnectionError> {
     while let Some(frame) = frames.next().await? {
-        match answer(&mut frames, frame, peer, node).await? {
+        match answer(&mut frames, frame, peer, at).await? {
             Some(Outcome::Answer(bytes)) => frames.write(&bytes).await?,
             Some(Outcome::Nothing) => {}
             Some(Outcome::Silence) => {
@@ -36,15 +33,10 @@ async fn serve_frames(mut frames: Frames, peer: &str, node: &Node) -> Result<(),
 }
 
 /// The outcome of one request, `None` if the client left before there was one.
-async fn answer(
-    frames: &mut Frames,
-    frame: Frame,
-    peer: &str,
-    node: &Node,
-) -> Result<Option<Outcome>, ConnectionError> {
+async fn answer(frames: &mut Frames, frame: Frame, peer: &str, at: &At) -> Result<Option<Outcome>, ConnectionError> {
     // A held answer nobody waits for must end; all other work is done even if the client does not wait for it.
     let abandon = Api::from_key(frame.key).is_some_and(Api::is_held);
-    let mut answering = dispatch(node, peer, frame);
+    let mut answering = dispatch(at, peer, frame);
     tokio::select! {
         biased;
         outcome = &mut answering => return outcome.map(Some),

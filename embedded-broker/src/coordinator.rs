@@ -32,6 +32,8 @@ pub(crate) struct Coordinator {
 struct Groups {
     by_id: BTreeMap<String, Group>,
     next_ticket: u64,
+    /// No coordinator is up: time does nothing to groups, as nobody could answer their members.
+    down: bool,
     joining: BTreeMap<Ticket, oneshot::Sender<JoinAnswer>>,
     syncing: BTreeMap<Ticket, oneshot::Sender<SyncAnswer>>,
     /// What the timer waits for.
@@ -97,9 +99,19 @@ impl Coordinator {
         })
     }
 
-    /// Every session begins anew: the broker was down.
-    pub(crate) fn resume(&self) {
-        self.event(|groups, now, _| groups.by_id.values_mut().for_each(|group| group.resume(now)));
+    /// Decides anew who coordinates: `decide` gets the ids of all groups, and tells which of them have moved and
+    /// whether any coordinator is up. Whoever waits in a group that moved has to ask its new coordinator.
+    pub(crate) fn relocate(&self, decide: impl FnOnce(&[String]) -> (Vec<String>, bool)) {
+        self.event(|groups, now, actions| {
+            let ids: Vec<String> = groups.by_id.keys().cloned().collect();
+            let (moved, up) = decide(&ids);
+            groups.down = !up;
+            for id in moved {
+                if let Some(group) = groups.by_id.get_mut(&id) {
+                    group.relocate(now, actions);
+                }
+            }
+        });
     }
 
     /// Tells groups that time has passed, for as long as it is polled.
@@ -116,7 +128,9 @@ impl Coordinator {
                 biased;
                 () = self.sooner.notified() => {}
                 () = sleep => self.event(|groups, now, actions| {
-                    groups.by_id.values_mut().for_each(|group| group.tick(now, actions));
+                    if !groups.down {
+                        groups.by_id.values_mut().for_each(|group| group.tick(now, actions));
+                    }
                 }),
             }
         }
@@ -161,6 +175,9 @@ impl Groups {
     }
 
     fn next_deadline(&self) -> Option<Instant> {
+        if self.down {
+            return None;
+        }
         self.by_id.values().filter_map(Group::next_deadline).min()
     }
 

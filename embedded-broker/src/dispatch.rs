@@ -1,16 +1,18 @@
 //! From a frame to its handler and back.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use kafka_protocol::{messages, protocol::Request};
 use ottla_kafka_core::BoxFuture;
 
 use crate::{
     api::Api,
+    cluster::Cluster,
     faults::Fault,
     frame::{self, ConnectionError, Frame},
     handlers,
     log::Refusal,
-    node::Node,
 };
 
 /// What becomes of a request.
@@ -23,9 +25,18 @@ pub(crate) enum Outcome {
     Silence,
 }
 
+/// The node that is asked.
+#[derive(Clone, Debug)]
+pub(crate) struct At {
+    pub(crate) cluster: Arc<Cluster>,
+    pub(crate) node: i32,
+}
+
 /// What a handler knows beside the request.
 pub(crate) struct Cx<'a> {
-    pub(crate) node: &'a Node,
+    pub(crate) cluster: &'a Cluster,
+    /// The node that was asked.
+    pub(crate) node: i32,
     pub(crate) version: i16,
     pub(crate) client_id: String,
     /// Where the client is connected from, as DescribeGroups shows it.
@@ -46,12 +57,15 @@ pub(crate) trait Handler: Request + Send + Sync {
     }
 }
 
+impl Cx<'_> {
+    /// Whether this node is a group's coordinator.
+    pub(crate) fn check_coordinator(&self, group: &str) -> Result<(), Refusal> {
+        self.cluster.check_coordinator(self.node, group)
+    }
+}
+
 /// Answers one request.
-pub(crate) fn dispatch<'a>(
-    node: &'a Node,
-    peer: &'a str,
-    frame: Frame,
-) -> BoxFuture<'a, Result<Outcome, ConnectionError>> {
+pub(crate) fn dispatch<'a>(at: &'a At, peer: &'a str, frame: Frame) -> BoxFuture<'a, Result<Outcome, ConnectionError>> {
     let Some(api) = Api::from_key(frame.key) else {
         return Box::pin(std::future::ready(Err(ConnectionError::UnknownApi(frame.key))));
     };
@@ -59,33 +73,33 @@ pub(crate) fn dispatch<'a>(
         return Box::pin(std::future::ready(unsupported(api, &frame)));
     }
     match api {
-        Api::Produce => serve::<messages::ProduceRequest>(api, node, peer, frame),
-        Api::Fetch => serve::<messages::FetchRequest>(api, node, peer, frame),
-        Api::ListOffsets => serve::<messages::ListOffsetsRequest>(api, node, peer, frame),
-        Api::Metadata => serve::<messages::MetadataRequest>(api, node, peer, frame),
-        Api::OffsetCommit => serve::<messages::OffsetCommitRequest>(api, node, peer, frame),
-        Api::OffsetFetch => serve::<messages::OffsetFetchRequest>(api, node, peer, frame),
-        Api::FindCoordinator => serve::<messages::FindCoordinatorRequest>(api, node, peer, frame),
-        Api::JoinGroup => serve::<messages::JoinGroupRequest>(api, node, peer, frame),
-        Api::Heartbeat => serve::<messages::HeartbeatRequest>(api, node, peer, frame),
-        Api::LeaveGroup => serve::<messages::LeaveGroupRequest>(api, node, peer, frame),
-        Api::SyncGroup => serve::<messages::SyncGroupRequest>(api, node, peer, frame),
-        Api::DescribeGroups => serve::<messages::DescribeGroupsRequest>(api, node, peer, frame),
-        Api::ListGroups => serve::<messages::ListGroupsRequest>(api, node, peer, frame),
-        Api::ApiVersions => serve::<messages::ApiVersionsRequest>(api, node, peer, frame),
-        Api::CreateTopics => serve::<messages::CreateTopicsRequest>(api, node, peer, frame),
-        Api::DeleteTopics => serve::<messages::DeleteTopicsRequest>(api, node, peer, frame),
-        Api::DeleteRecords => serve::<messages::DeleteRecordsRequest>(api, node, peer, frame),
-        Api::InitProducerId => serve::<messages::InitProducerIdRequest>(api, node, peer, frame),
-        Api::OffsetForLeaderEpoch => serve::<messages::OffsetForLeaderEpochRequest>(api, node, peer, frame),
-        Api::DescribeConfigs => serve::<messages::DescribeConfigsRequest>(api, node, peer, frame),
-        Api::AlterConfigs => serve::<messages::AlterConfigsRequest>(api, node, peer, frame),
-        Api::DescribeLogDirs => serve::<messages::DescribeLogDirsRequest>(api, node, peer, frame),
-        Api::CreatePartitions => serve::<messages::CreatePartitionsRequest>(api, node, peer, frame),
-        Api::DeleteGroups => serve::<messages::DeleteGroupsRequest>(api, node, peer, frame),
-        Api::IncrementalAlterConfigs => serve::<messages::IncrementalAlterConfigsRequest>(api, node, peer, frame),
-        Api::OffsetDelete => serve::<messages::OffsetDeleteRequest>(api, node, peer, frame),
-        Api::DescribeCluster => serve::<messages::DescribeClusterRequest>(api, node, peer, frame),
+        Api::Produce => serve::<messages::ProduceRequest>(api, at, peer, frame),
+        Api::Fetch => serve::<messages::FetchRequest>(api, at, peer, frame),
+        Api::ListOffsets => serve::<messages::ListOffsetsRequest>(api, at, peer, frame),
+        Api::Metadata => serve::<messages::MetadataRequest>(api, at, peer, frame),
+        Api::OffsetCommit => serve::<messages::OffsetCommitRequest>(api, at, peer, frame),
+        Api::OffsetFetch => serve::<messages::OffsetFetchRequest>(api, at, peer, frame),
+        Api::FindCoordinator => serve::<messages::FindCoordinatorRequest>(api, at, peer, frame),
+        Api::JoinGroup => serve::<messages::JoinGroupRequest>(api, at, peer, frame),
+        Api::Heartbeat => serve::<messages::HeartbeatRequest>(api, at, peer, frame),
+        Api::LeaveGroup => serve::<messages::LeaveGroupRequest>(api, at, peer, frame),
+        Api::SyncGroup => serve::<messages::SyncGroupRequest>(api, at, peer, frame),
+        Api::DescribeGroups => serve::<messages::DescribeGroupsRequest>(api, at, peer, frame),
+        Api::ListGroups => serve::<messages::ListGroupsRequest>(api, at, peer, frame),
+        Api::ApiVersions => serve::<messages::ApiVersionsRequest>(api, at, peer, frame),
+        Api::CreateTopics => serve::<messages::CreateTopicsRequest>(api, at, peer, frame),
+        Api::DeleteTopics => serve::<messages::DeleteTopicsRequest>(api, at, peer, frame),
+        Api::DeleteRecords => serve::<messages::DeleteRecordsRequest>(api, at, peer, frame),
+        Api::InitProducerId => serve::<messages::InitProducerIdRequest>(api, at, peer, frame),
+        Api::OffsetForLeaderEpoch => serve::<messages::OffsetForLeaderEpochRequest>(api, at, peer, frame),
+        Api::DescribeConfigs => serve::<messages::DescribeConfigsRequest>(api, at, peer, frame),
+        Api::AlterConfigs => serve::<messages::AlterConfigsRequest>(api, at, peer, frame),
+        Api::DescribeLogDirs => serve::<messages::DescribeLogDirsRequest>(api, at, peer, frame),
+        Api::CreatePartitions => serve::<messages::CreatePartitionsRequest>(api, at, peer, frame),
+        Api::DeleteGroups => serve::<messages::DeleteGroupsRequest>(api, at, peer, frame),
+        Api::IncrementalAlterConfigs => serve::<messages::IncrementalAlterConfigsRequest>(api, at, peer, frame),
+        Api::OffsetDelete => serve::<messages::OffsetDeleteRequest>(api, at, peer, frame),
+        Api::DescribeCluster => serve::<messages::DescribeClusterRequest>(api, at, peer, frame),
     }
 }
 
@@ -101,7 +115,7 @@ fn unsupported(api: Api, frame: &Frame) -> Result<Outcome, ConnectionError> {
 
 fn serve<'a, R: Handler + 'a>(
     api: Api,
-    node: &'a Node,
+    at: &'a At,
     peer: &'a str,
     frame: Frame,
 ) -> BoxFuture<'a, Result<Outcome, ConnectionError>>
@@ -112,8 +126,8 @@ where
         let (key, version, correlation_id) = (frame.key, frame.version, frame.correlation_id);
         let (client_id, request) = frame.decode::<R>()?;
         let client_id = client_id.map(|id| id.to_string()).unwrap_or_default();
-        let cx = Cx { node, version, client_id, client_host: peer };
-        let answer = match node.faults().take(api) {
+        let cx = Cx { cluster: &at.cluster, node: at.node, version, client_id, client_host: peer };
+        let answer = match at.cluster.faults().take(api) {
             None => request.answer(&cx).await,
             Some(fault) => match faulty(fault, &request, &cx).await? {
                 Some(answer) => answer,

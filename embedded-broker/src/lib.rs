@@ -20,6 +20,7 @@
 mod api;
 mod broker;
 mod builder;
+mod cluster;
 mod connection;
 mod coordinator;
 mod dispatch;
@@ -28,11 +29,12 @@ mod frame;
 mod group;
 mod handlers;
 mod log;
-mod node;
+mod nodes;
 mod server;
 mod topics;
 
 pub use api::Api;
 pub use broker::EmbeddedBroker;
 pub use builder::{EmbeddedBrokerBuilder, StartError};
+pub use cluster::MoveError;
 pub use faults::{Fault, Faults, Repeated};

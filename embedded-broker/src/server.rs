@@ -1,4 +1,4 @@
-//! What runs while the broker serves: its listener and its connections.
+//! What runs while a node serves: its listener and its connections.
 
 use std::{
     io,
@@ -7,41 +7,45 @@ use std::{
     time::Duration,
 };
 
-use ottla_kafka_core::{BoxFuture, Io, Task};
+use ottla_kafka_core::{BrokerAddr, Env, Io, Task};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::{connection, node::Node};
+use crate::{connection, dispatch::At};
 
-/// Connections served at a time; more are refused.
-const MAX_CONNECTIONS: usize = 4096;
+/// Connections a node serves at a time; more are refused.
+pub(crate) const MAX_CONNECTIONS: usize = 4096;
 
 /// A pause after accept fails, which it keeps doing while the process has no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Owns every task of the broker.
+/// Owns the tasks of a node.
 #[derive(Debug)]
 pub(crate) struct Server {
-    node: Arc<Node>,
+    at: At,
+    addr: BrokerAddr,
     bound: Option<SocketAddr>,
-    /// `None` while the broker is down.
+    /// `None` while the node is down.
     running: Mutex<Option<Running>>,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Running {
-    /// What time does: to groups, and to records.
-    clocks: Vec<Task>,
     listener: Option<Task>,
     connections: Vec<Task>,
 }
 
 impl Server {
-    pub(crate) fn new(node: Arc<Node>, bound: Option<SocketAddr>) -> Arc<Self> {
-        Arc::new(Self { node, bound, running: Mutex::default() })
+    pub(crate) fn new(at: At, addr: BrokerAddr, bound: Option<SocketAddr>) -> Arc<Self> {
+        Arc::new(Self { at, addr, bound, running: Mutex::default() })
     }
 
-    pub(crate) fn node(&self) -> &Arc<Node> {
-        &self.node
+    pub(crate) fn node(&self) -> i32 {
+        self.at.node
+    }
+
+    /// Where clients are told to find it.
+    pub(crate) fn addr(&self) -> &BrokerAddr {
+        &self.addr
     }
 
     /// Starts to serve.
@@ -49,7 +53,7 @@ impl Server {
         let listener = listener.map(|listener| {
             // Weak: a broker that is dropped ends its tasks, which must not keep it alive.
             let server = Arc::downgrade(self);
-            self.node.env().spawn("embedded-broker-listener", async move {
+            self.env().spawn("embedded-broker-listener", async move {
                 loop {
                     let accepted = listener.accept().await;
                     let Some(server) = server.upgrade() else { return };
@@ -63,14 +67,7 @@ impl Server {
                 }
             })
         });
-        let spawn = |name, act: fn(Arc<Node>) -> BoxFuture<'static, ()>| {
-            self.node.env().spawn(name, act(Arc::clone(&self.node)))
-        };
-        let clocks = vec![
-            spawn("embedded-broker-timer", |node| Box::pin(async move { node.coordinator().run_timer().await })),
-            spawn("embedded-broker-housekeeping", |node| Box::pin(async move { node.keep_house().await })),
-        ];
-        *self.running() = Some(Running { clocks, listener, connections: Vec::new() });
+        *self.running() = Some(Running { listener, connections: Vec::new() });
     }
 
     /// Listens on the same address again, if it ever did.
@@ -91,7 +88,7 @@ impl Server {
         }
     }
 
-    /// Serves a connection, unless the broker is down.
+    /// Serves a connection, unless the node is down.
     pub(crate) fn open(&self, io: Io, peer: String) -> io::Result<()> {
         let mut running = self.running();
         let down = || io::Error::new(io::ErrorKind::ConnectionRefused, "the embedded broker is down");
@@ -100,24 +97,32 @@ impl Server {
         if running.connections.len() >= MAX_CONNECTIONS {
             return Err(io::Error::new(io::ErrorKind::ConnectionRefused, "too many connections"));
         }
-        let serving = connection::serve(io, peer, Arc::clone(&self.node));
-        running.connections.push(self.node.env().spawn("embedded-broker-connection", serving));
+        let serving = connection::serve(io, peer, self.at.clone());
+        running.connections.push(self.env().spawn("embedded-broker-connection", serving));
         Ok(())
     }
 
     /// Ends every task at its next await, and returns when they have ended.
     pub(crate) async fn shut_down(&self) {
         let Some(running) = self.abort() else { return };
-        for task in running.clocks.into_iter().chain(running.listener).chain(running.connections) {
+        for task in running.listener.into_iter().chain(running.connections) {
             task.await;
         }
     }
 
-    /// Ends every task at its next await.
+    /// Ends every task at its next await. `None` if the node was down.
     pub(crate) fn abort(&self) -> Option<Running> {
         let running = self.running().take()?;
-        running.clocks.iter().chain(&running.listener).chain(&running.connections).for_each(Task::abort);
+        running.listener.iter().chain(&running.connections).for_each(Task::abort);
         Some(running)
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        self.running().is_some()
+    }
+
+    fn env(&self) -> &Env {
+        self.at.cluster.env()
     }
 
     fn running(&self) -> MutexGuard<'_, Option<Running>> {

@@ -123,10 +123,12 @@ impl Group {
         self.pending.values().copied().chain(sessions).chain(state).min()
     }
 
-    /// The coordinator was away: every session and wait begins anew, as when Kafka loads a group.
-    pub(crate) fn resume(&mut self, now: Instant) {
+    /// Another node coordinates: who waits must ask it, and every session and wait begins anew, as when Kafka loads a
+    /// group.
+    pub(crate) fn relocate(&mut self, now: Instant, actions: &mut Actions) {
         self.pending.clear();
-        for member in self.members.values_mut() {
+        for (id, member) in &mut self.members {
+            member.dismiss(id, Refusal::NotCoordinator, actions);
             member.seen(now);
         }
         let again = now + self.rebalance_timeout();

@@ -302,7 +302,7 @@ fn a_join_that_was_lost_is_answered_again() {
 fn after_an_outage_sessions_begin_anew() {
     let mut scene = Scene::stable_pair();
     scene.now += 100 * SESSION;
-    scene.group.resume(scene.now);
+    scene.group.relocate(scene.now, &mut Vec::new());
     scene.pass(SESSION / 2);
     assert_eq!((scene.heartbeat("a", 2), scene.heartbeat("b", 2)), (Ok(()), Ok(())));
 }

@@ -13,9 +13,9 @@ use super::{
     text,
 };
 use crate::{
+    cluster::Cluster,
     dispatch::{Cx, Handler},
     log::{Limits, Refusal},
-    node::Node,
     topics::{Change, TopicConfig},
 };
 
@@ -28,7 +28,7 @@ impl Handler for IncrementalAlterConfigsRequest {
                 let changes: Result<Vec<_>, _> = resource.configs.iter().map(read_change).collect();
                 old.changed(changes?, broker)
             };
-            alter(cx.node, (resource.resource_type, &resource.resource_name), self.validate_only, change)
+            alter(cx.cluster, (resource.resource_type, &resource.resource_name), self.validate_only, change)
         })
     }
 
@@ -48,7 +48,7 @@ impl Handler for AlterConfigsRequest {
                 let given: BTreeMap<_, _> = resource.configs.iter().filter_map(named).collect();
                 TopicConfig::new(given, broker)
             };
-            alter(cx.node, (resource.resource_type, &resource.resource_name), self.validate_only, change)
+            alter(cx.cluster, (resource.resource_type, &resource.resource_name), self.validate_only, change)
         })
     }
 
@@ -58,7 +58,7 @@ impl Handler for AlterConfigsRequest {
 }
 
 fn alter(
-    node: &Node,
+    cluster: &Cluster,
     (kind, name): (i8, &str),
     validate_only: bool,
     change: impl FnOnce(&TopicConfig, Limits) -> Result<TopicConfig, String>,
@@ -71,10 +71,11 @@ fn alter(
         }
         _ => return Err((Refusal::InvalidRequest, format!("resources of kind {kind} have no settings here"))),
     }
-    let mut topics = node.topics();
+    let mut topics = cluster.topics();
     let unknown = || (Refusal::UnknownTopicOrPartition, format!("there is no topic {}", name.escape_debug()));
     let topic = topics.get(name).ok_or_else(unknown)?;
-    let config = change(topic.config(), node.settings().topic_limits).map_err(|why| (Refusal::InvalidConfig, why))?;
+    let config =
+        change(topic.config(), cluster.settings().topic_limits).map_err(|why| (Refusal::InvalidConfig, why))?;
     if !validate_only {
         topics.configure(name, config);
     }

@@ -7,19 +7,49 @@ use kafka_protocol::messages::{
 
 use super::text;
 use crate::{
+    cluster::Cluster,
     dispatch::{Cx, Handler},
     log::Refusal,
+    topics::Topics,
 };
 
 impl Handler for CreatePartitionsRequest {
     async fn answer(&self, cx: &Cx<'_>) -> CreatePartitionsResponse {
-        let mut topics = cx.node.topics();
-        each(self, |wanted| topics.grow(&wanted.name, wanted.count, self.validate_only))
+        let mut topics = cx.cluster.topics();
+        each(self, |wanted| grow(cx.cluster, &mut topics, wanted, self.validate_only))
     }
 
     fn refused(&self, _version: i16, refusal: Refusal) -> CreatePartitionsResponse {
         each(self, |_| Err((refusal, String::new())))
     }
+}
+
+fn grow(
+    cluster: &Cluster,
+    topics: &mut Topics,
+    wanted: &CreatePartitionsTopic,
+    validate_only: bool,
+) -> Result<(), (Refusal, String)> {
+    let now = topics.check_growth(&wanted.name, wanted.count)?;
+    let more = usize::try_from(wanted.count).unwrap_or(now).saturating_sub(now);
+    let partitions = match &wanted.assignments {
+        None => {
+            let first = topics.partition(&wanted.name, 0).map_or(1, |first| first.replicas().len());
+            cluster.new_partitions(now, more, first)
+        }
+        Some(assigned) if assigned.len() != more => {
+            let why = format!("{} new partitions, but {} assigned", more, assigned.len());
+            return Err((Refusal::InvalidReplicaAssignment, why));
+        }
+        Some(assigned) => {
+            let nodes = assigned.iter().map(|assigned| assigned.broker_ids.iter().map(|id| id.0).collect());
+            cluster.assigned_partitions(nodes.collect())?
+        }
+    };
+    if !validate_only {
+        topics.grow(&wanted.name, partitions);
+    }
+    Ok(())
 }
 
 fn each(

@@ -11,9 +11,9 @@ use uuid::Uuid;
 
 use super::{describe_configs::source_on_topic, text};
 use crate::{
+    cluster::Cluster,
     dispatch::{Cx, Handler},
     log::{Limits, Refusal},
-    node::Node,
     topics::{TopicConfig, Topics},
 };
 
@@ -21,15 +21,16 @@ use crate::{
 struct Created {
     id: Uuid,
     partitions: i32,
+    factor: i16,
     config: TopicConfig,
 }
 
 impl Handler for CreateTopicsRequest {
     async fn answer(&self, cx: &Cx<'_>) -> CreateTopicsResponse {
-        let mut topics = cx.node.topics();
+        let mut topics = cx.cluster.topics();
         let create = |wanted: &CreatableTopic| {
-            let result = create(cx.node, &mut topics, wanted, self.validate_only);
-            answer(wanted, result, cx.node.settings().topic_limits, cx.version)
+            let result = create(cx.cluster, &mut topics, wanted, self.validate_only);
+            answer(wanted, result, cx.cluster.settings().topic_limits, cx.version)
         };
         CreateTopicsResponse::default().with_topics(self.topics.iter().map(create).collect())
     }
@@ -41,34 +42,56 @@ impl Handler for CreateTopicsRequest {
 }
 
 fn create(
-    node: &Node,
+    cluster: &Cluster,
     topics: &mut Topics,
     wanted: &CreatableTopic,
     validate_only: bool,
 ) -> Result<Created, (Refusal, String)> {
-    let settings = node.settings();
-    let partitions = match i32::try_from(wanted.assignments.len()) {
+    let settings = cluster.settings();
+    let assigned = wanted.assignments.iter().map(|assigned| (assigned.partition_index, assigned.broker_ids.as_slice()));
+    let assigned = assigned.collect::<BTreeMap<_, _>>();
+    let count = match i32::try_from(wanted.assignments.len()) {
         Ok(0) if wanted.num_partitions == -1 => settings.default_partitions,
         Ok(0) => wanted.num_partitions,
         assigned => assigned.unwrap_or(i32::MAX),
     };
-    if wanted.assignments.is_empty() && !matches!(wanted.replication_factor, -1 | 1) {
-        let why = format!("replication factor {} with one broker", wanted.replication_factor);
-        return Err((Refusal::InvalidReplicationFactor, why));
-    }
+    topics.check_new(&wanted.name, count)?;
+    let partitions = if wanted.assignments.is_empty() {
+        let factor = replication_factor(cluster, wanted.replication_factor)?;
+        cluster.new_partitions(0, usize::try_from(count).unwrap_or(0), factor)
+    } else {
+        // A number that is missing or given twice leaves too few of those from 0 on.
+        let replicas = (0..count).map_while(|index| assigned.get(&index).map(|nodes| nodes.iter().map(|id| id.0)));
+        let replicas: Vec<Vec<i32>> = replicas.map(Iterator::collect).collect();
+        if i32::try_from(replicas.len()) != Ok(count) {
+            let why = "partitions are assigned from 0 on, each of them once".to_owned();
+            return Err((Refusal::InvalidReplicaAssignment, why));
+        }
+        cluster.assigned_partitions(replicas)?
+    };
     let given: BTreeMap<_, _> = wanted
         .configs
         .iter()
         .filter_map(|config| Some((config.name.to_string(), config.value.as_ref()?.to_string())))
         .collect();
     let config = TopicConfig::new(given, settings.topic_limits).map_err(|why| (Refusal::InvalidConfig, why))?;
-    if validate_only {
-        topics.check_new(&wanted.name, partitions)?;
-        return Ok(Created { id: Uuid::nil(), partitions, config });
+    let factor = partitions.first().map_or(0, |partition| partition.replicas().len());
+    let factor = i16::try_from(factor).unwrap_or(i16::MAX);
+    let id = if validate_only { Uuid::nil() } else { cluster.env().uuid() };
+    if !validate_only {
+        topics.create(&wanted.name, id, partitions, config.clone())?;
     }
-    let id = node.env().uuid();
-    topics.create(&wanted.name, id, partitions, config.clone())?;
-    Ok(Created { id, partitions, config })
+    Ok(Created { id, partitions: count, factor, config })
+}
+
+/// How many replicas a partition gets; -1 leaves it to the cluster.
+fn replication_factor(cluster: &Cluster, wanted: i16) -> Result<usize, (Refusal, String)> {
+    let nodes = cluster.nodes().ids().count();
+    match usize::try_from(wanted) {
+        Err(_) if wanted == -1 => Ok(cluster.settings().default_replicas()),
+        Ok(factor) if (1..=nodes).contains(&factor) => Ok(factor),
+        _ => Err((Refusal::InvalidReplicationFactor, format!("replication factor {wanted} with {nodes} nodes"))),
+    }
 }
 
 fn failed(wanted: &CreatableTopic, (refusal, why): (Refusal, String)) -> CreatableTopicResult {
@@ -101,5 +124,8 @@ fn answer(
             .with_value(Some(text(setting.value)))
             .with_config_source(source)
     });
-    answer.with_num_partitions(created.partitions).with_replication_factor(1).with_configs(Some(configs.collect()))
+    answer
+        .with_num_partitions(created.partitions)
+        .with_replication_factor(created.factor)
+        .with_configs(Some(configs.collect()))
 }

@@ -14,10 +14,11 @@ use crate::{
 
 impl Handler for DeleteRecordsRequest {
     async fn answer(&self, cx: &Cx<'_>) -> DeleteRecordsResponse {
-        let mut topics = cx.node.topics();
+        let mut topics = cx.cluster.topics();
         each(self, |topic, wanted| {
-            let (log, _) = topics.log_mut(topic, wanted.partition_index)?;
-            log.delete_before(wanted.offset)
+            let (partition, _) = topics.partition_mut(topic, wanted.partition_index)?;
+            partition.check_leader(cx.node)?;
+            partition.log.delete_before(wanted.offset)
         })
     }
 

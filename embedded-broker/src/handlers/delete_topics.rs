@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use super::{code, text};
 use crate::{
+    cluster::Cluster,
     dispatch::{Cx, Handler},
     log::Refusal,
-    node::Node,
 };
 
 /// From this version on, topics may be named by id.
@@ -20,9 +20,9 @@ type Named = (Option<TopicName>, Uuid);
 
 impl Handler for DeleteTopicsRequest {
     async fn answer(&self, cx: &Cx<'_>) -> DeleteTopicsResponse {
-        let answer = each(self, cx.version, |named| delete(cx.node, named));
+        let answer = each(self, cx.version, |named| delete(cx.cluster, named));
         // A fetch that waits for one of them ends.
-        cx.node.changed().notify_waiters();
+        cx.cluster.changed().notify_waiters();
         answer
     }
 
@@ -31,8 +31,8 @@ impl Handler for DeleteTopicsRequest {
     }
 }
 
-fn delete(node: &Node, (name, id): Named) -> (Named, Result<(), Refusal>) {
-    let mut topics = node.topics();
+fn delete(cluster: &Cluster, (name, id): Named) -> (Named, Result<(), Refusal>) {
+    let mut topics = cluster.topics();
     let name = match name {
         Some(name) => name,
         None => match topics.name_of(id) {
@@ -43,7 +43,7 @@ fn delete(node: &Node, (name, id): Named) -> (Named, Result<(), Refusal>) {
     let Some(topic) = topics.remove(&name) else {
         return ((Some(name), id), Err(Refusal::UnknownTopicOrPartition));
     };
-    node.coordinator().for_each(|_, group| group.offsets_mut().forget_topic(&name));
+    cluster.coordinator().for_each(|_, group| group.offsets_mut().forget_topic(&name));
     ((Some(name), topic.id()), Ok(()))
 }
 

@@ -6,9 +6,9 @@ use kafka_protocol::messages::{
 
 use super::text;
 use crate::{
+    cluster::CLUSTER_ID,
     dispatch::{Cx, Handler},
     log::Refusal,
-    node::{CLUSTER_ID, NODE_ID},
 };
 
 /// Kafka's number of brokers as a kind of endpoint; the other kind, controllers, has no endpoint here.
@@ -19,14 +19,17 @@ impl Handler for DescribeClusterRequest {
         if cx.version >= 1 && self.endpoint_type != BROKERS {
             return self.refused(cx.version, Refusal::UnsupportedEndpointType);
         }
-        let broker = DescribeClusterBroker::default()
-            .with_broker_id(BrokerId(NODE_ID))
-            .with_host(text(cx.node.addr().host()))
-            .with_port(i32::from(cx.node.addr().port()));
+        let nodes = cx.cluster.nodes();
+        let brokers = nodes.alive().map(|(id, addr)| {
+            DescribeClusterBroker::default()
+                .with_broker_id(BrokerId(id))
+                .with_host(text(addr.host()))
+                .with_port(i32::from(addr.port()))
+        });
         DescribeClusterResponse::default()
             .with_cluster_id(text(CLUSTER_ID))
-            .with_controller_id(BrokerId(NODE_ID))
-            .with_brokers(vec![broker])
+            .with_controller_id(BrokerId(nodes.controller().unwrap_or(-1)))
+            .with_brokers(brokers.collect())
     }
 
     fn refused(&self, _version: i16, refusal: Refusal) -> DescribeClusterResponse {

@@ -29,13 +29,14 @@ impl Handler for DescribeConfigsRequest {
     async fn answer(&self, cx: &Cx<'_>) -> DescribeConfigsResponse {
         each(self, cx.version, |resource| match resource.resource_type {
             TOPIC => {
-                let topics = cx.node.topics();
+                let topics = cx.cluster.topics();
                 let topic = topics.get(&resource.resource_name).ok_or(Refusal::UnknownTopicOrPartition)?;
-                Ok(topic.config().settings(cx.node.settings().topic_limits))
+                Ok(topic.config().settings(cx.cluster.settings().topic_limits))
             }
             // The default of all brokers, which nobody has set.
             BROKER if resource.resource_name.is_empty() => Ok(Vec::new()),
-            BROKER if is_this_node(&resource.resource_name) => Ok(cx.node.settings().described()),
+            // A broker's settings are told by itself only: clients send it the request.
+            BROKER if resource.resource_name.parse() == Ok(cx.node) => Ok(cx.cluster.settings().described()),
             _ => Err(Refusal::InvalidRequest),
         })
     }
@@ -43,11 +44,6 @@ impl Handler for DescribeConfigsRequest {
     fn refused(&self, version: i16, refusal: Refusal) -> DescribeConfigsResponse {
         each(self, version, |_| Err(refusal))
     }
-}
-
-/// A broker's settings are told by itself only: clients send it the request.
-fn is_this_node(name: &str) -> bool {
-    name.parse() == Ok(crate::node::NODE_ID)
 }
 
 fn each(

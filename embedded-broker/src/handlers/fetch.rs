@@ -10,6 +10,7 @@ use kafka_protocol::messages::{
 };
 use tokio::time::{Instant, timeout_at};
 
+use super::leader_hints::Hints;
 use crate::{
     dispatch::{Cx, Handler},
     log::{PartitionLog, Refusal},
@@ -37,11 +38,12 @@ impl Handler for FetchRequest {
         let deadline = Instant::now() + Duration::from_millis(u64::try_from(self.max_wait_ms).unwrap_or(0));
         loop {
             // Armed before the read: what is appended after it wakes this.
-            let mut changed = std::pin::pin!(cx.node.changed().notified());
+            let mut changed = std::pin::pin!(cx.cluster.changed().notified());
             changed.as_mut().enable();
-            let read = Read::all(self, &cx.node.topics(), cx.version);
+            let read = Read::all(self, cx);
             if read.failed || read.bytes >= min_bytes || Instant::now() >= deadline {
-                return FetchResponse::default().with_responses(read.topics);
+                let endpoints = read.hints.in_fetch(cx.cluster, cx.version);
+                return FetchResponse::default().with_responses(read.topics).with_node_endpoints(endpoints);
             }
             // Either way the answer is read again.
             let _ = timeout_at(deadline, changed).await;
@@ -66,22 +68,27 @@ struct Read {
     bytes: usize,
     /// Whether some partition has an error, which is not held back.
     failed: bool,
+    hints: Hints,
 }
 
 impl Read {
-    fn all(request: &FetchRequest, topics: &Topics, version: i16) -> Self {
-        let mut read = Self { topics: Vec::new(), bytes: 0, failed: false };
+    fn all(request: &FetchRequest, cx: &Cx<'_>) -> Self {
+        let topics = cx.cluster.topics();
+        let mut read = Self { topics: Vec::new(), bytes: 0, failed: false, hints: Hints::default() };
         let max_bytes = size(request.max_bytes).min(MAX_BYTES);
         for topic in &request.topics {
-            let name = topic_name(topic, topics, version);
+            let name = topic_name(topic, &topics, cx.version);
             let partitions = topic.partitions.iter().map(|wanted| {
-                let log = name.and_then(|name| topics.log(name, wanted.partition));
-                read.partition(wanted, log, max_bytes)
+                let log = name.and_then(|name| topics.log(cx.node, name, wanted.partition));
+                let answer = read.partition(wanted, log, max_bytes);
+                let refusal = super::refusal(answer.error_code);
+                let hint = name.ok().and_then(|name| read.hints.find(refusal, &topics, name, wanted.partition));
+                answer.with_current_leader(hint.map(|hint| hint.in_fetch(cx.version)).unwrap_or_default())
             });
             let partitions = partitions.collect();
             let answer = FetchableTopicResponse::default().with_partitions(partitions);
             // kafka-protocol refuses to encode a field the version does not have.
-            read.topics.push(if version >= FIRST_WITH_TOPIC_IDS {
+            read.topics.push(if cx.version >= FIRST_WITH_TOPIC_IDS {
                 answer.with_topic_id(topic.topic_id)
             } else {
                 answer.with_topic(topic.topic.clone())

@@ -1,14 +1,14 @@
-//! FindCoordinator: it is always this broker, and only for groups.
+//! FindCoordinator, for groups only.
 
 use kafka_protocol::messages::{
     BrokerId, FindCoordinatorRequest, FindCoordinatorResponse, find_coordinator_response::Coordinator,
 };
+use ottla_kafka_core::BrokerAddr;
 
-use super::text;
+use super::{code, text};
 use crate::{
     dispatch::{Cx, Handler},
     log::Refusal,
-    node::{NODE_ID, Node},
 };
 
 /// Kafka's numbers of what is coordinated.
@@ -18,40 +18,54 @@ const TRANSACTION: i8 = 1;
 /// From this version on, many coordinators are asked for at once (KIP-699).
 const FIRST_WITH_BATCHES: i16 = 4;
 
+/// A node's id and address, or why there is none.
+type Found = Result<(i32, BrokerAddr), Refusal>;
+
 impl Handler for FindCoordinatorRequest {
     async fn answer(&self, cx: &Cx<'_>) -> FindCoordinatorResponse {
-        match self.key_type {
-            GROUP => found(self, cx.version, Ok(cx.node)),
-            TRANSACTION => found(self, cx.version, Err(Refusal::TransactionalIdAuthorizationFailed)),
-            _ => found(self, cx.version, Err(Refusal::InvalidRequest)),
-        }
+        each(self, cx.version, |group| match self.key_type {
+            GROUP => {
+                let nodes = cx.cluster.nodes();
+                let id = nodes.coordinator(group).ok_or(Refusal::CoordinatorNotAvailable)?;
+                Ok((id, nodes.addr(id).ok_or(Refusal::CoordinatorNotAvailable)?.clone()))
+            }
+            // There is no transaction coordinator: refused as by an ACL, which clients treat as fatal.
+            TRANSACTION => Err(Refusal::TransactionalIdAuthorizationFailed),
+            _ => Err(Refusal::InvalidRequest),
+        })
     }
 
     fn refused(&self, version: i16, refusal: Refusal) -> FindCoordinatorResponse {
-        found(self, version, Err(refusal))
+        each(self, version, |_| Err(refusal))
     }
 }
 
-fn found(request: &FindCoordinatorRequest, version: i16, result: Result<&Node, Refusal>) -> FindCoordinatorResponse {
-    let error_code = super::code(&result);
-    let (id, host, port) = match result {
-        Ok(node) => (BrokerId(NODE_ID), node.addr().host(), i32::from(node.addr().port())),
-        Err(_) => (BrokerId(-1), "", -1),
-    };
+fn each(request: &FindCoordinatorRequest, version: i16, decide: impl Fn(&str) -> Found) -> FindCoordinatorResponse {
     if version < FIRST_WITH_BATCHES {
+        let found = decide(&request.key);
+        let (id, host, port) = parts(&found);
         return FindCoordinatorResponse::default()
-            .with_error_code(error_code)
+            .with_error_code(code(&found))
             .with_node_id(id)
             .with_host(text(host))
             .with_port(port);
     }
-    let coordinator = |key: &kafka_protocol::protocol::StrBytes| {
+    let coordinators = request.coordinator_keys.iter().map(|key| {
+        let found = decide(key);
+        let (id, host, port) = parts(&found);
         Coordinator::default()
             .with_key(key.clone())
-            .with_error_code(error_code)
+            .with_error_code(code(&found))
             .with_node_id(id)
             .with_host(text(host))
             .with_port(port)
-    };
-    FindCoordinatorResponse::default().with_coordinators(request.coordinator_keys.iter().map(coordinator).collect())
+    });
+    FindCoordinatorResponse::default().with_coordinators(coordinators.collect())
+}
+
+fn parts(found: &Found) -> (BrokerId, &str, i32) {
+    match found {
+        Ok((id, addr)) => (BrokerId(*id), addr.host(), i32::from(addr.port())),
+        Err(_) => (BrokerId(-1), "", -1),
+    }
 }

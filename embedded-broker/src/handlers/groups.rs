@@ -25,7 +25,10 @@ impl Handler for DescribeGroupsRequest {
     async fn answer(&self, cx: &Cx<'_>) -> DescribeGroupsResponse {
         let describe = |id: &GroupId| {
             let answer = DescribedGroup::default().with_group_id(id.clone());
-            match cx.node.coordinator().with(id, |group, _, _| group.describe()) {
+            if let Err(refusal) = cx.check_coordinator(id) {
+                return answer.with_error_code(refusal.code());
+            }
+            match cx.cluster.coordinator().with(id, |group, _, _| group.describe()) {
                 Some(described) => with_description(answer, described, cx.version),
                 // Kafka 4 answers 69 from version 6 on; this broker stops at 5.
                 None => answer.with_group_state(text(DEAD)),
@@ -63,11 +66,11 @@ impl Handler for ListGroupsRequest {
         let mut groups = Vec::new();
         let of_type = self.types_filter.is_empty()
             || self.types_filter.iter().any(|wanted| wanted.as_str().eq_ignore_ascii_case(CLASSIC));
-        cx.node.coordinator().for_each(|id, group| {
+        cx.cluster.coordinator().for_each(|id, group| {
             let state = group.state_name();
             let in_state = self.states_filter.is_empty()
                 || self.states_filter.iter().any(|wanted| wanted.as_str().eq_ignore_ascii_case(state));
-            if !(of_type && in_state) {
+            if !(of_type && in_state) || cx.check_coordinator(id).is_err() {
                 return;
             }
             let listed =
@@ -85,7 +88,10 @@ impl Handler for ListGroupsRequest {
 
 impl Handler for DeleteGroupsRequest {
     async fn answer(&self, cx: &Cx<'_>) -> DeleteGroupsResponse {
-        each(self, |id| cx.node.coordinator().remove(id))
+        each(self, |id| {
+            cx.check_coordinator(id)?;
+            cx.cluster.coordinator().remove(id)
+        })
     }
 
     fn refused(&self, _version: i16, refusal: Refusal) -> DeleteGroupsResponse {

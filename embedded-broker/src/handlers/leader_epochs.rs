@@ -17,9 +17,9 @@ const UNDEFINED: (i32, i64) = (-1, -1);
 
 impl Handler for OffsetForLeaderEpochRequest {
     async fn answer(&self, cx: &Cx<'_>) -> OffsetForLeaderEpochResponse {
-        let topics = cx.node.topics();
+        let topics = cx.cluster.topics();
         each(self, |topic, wanted| {
-            let log = topics.log(topic, wanted.partition)?;
+            let log = topics.log(cx.node, topic, wanted.partition)?;
             super::check_leader_epoch(log, wanted.current_leader_epoch)?;
             Ok(log.end_of_epoch(wanted.leader_epoch).unwrap_or(UNDEFINED))
         })

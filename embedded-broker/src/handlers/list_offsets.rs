@@ -24,9 +24,9 @@ type Found = Result<(i64, i64, i32), Refusal>;
 
 impl Handler for ListOffsetsRequest {
     async fn answer(&self, cx: &Cx<'_>) -> ListOffsetsResponse {
-        let topics = cx.node.topics();
+        let topics = cx.cluster.topics();
         each(self, cx.version, |topic, wanted| {
-            let log = topics.log(topic, wanted.partition_index)?;
+            let log = topics.log(cx.node, topic, wanted.partition_index)?;
             super::check_leader_epoch(log, wanted.current_leader_epoch)?;
             find(log, wanted.timestamp)
         })

@@ -1,4 +1,4 @@
-//! DescribeLogDirs (KIP-113): there is one directory, real or not.
+//! DescribeLogDirs (KIP-113): each node has one directory, real or not.
 
 use kafka_protocol::messages::{
     DescribeLogDirsRequest, DescribeLogDirsResponse, TopicName,
@@ -20,14 +20,14 @@ const FIRST_WITH_ERROR: i16 = 3;
 
 impl Handler for DescribeLogDirsRequest {
     async fn answer(&self, cx: &Cx<'_>) -> DescribeLogDirsResponse {
-        let topics = cx.node.topics();
+        let topics = cx.cluster.topics();
         let described: Vec<_> = match &self.topics {
-            None => topics.names().filter_map(|name| Some(sizes(name, topics.get(name)?, |_| true))).collect(),
+            None => topics.names().filter_map(|name| Some(sizes(cx.node, name, topics.get(name)?, |_| true))).collect(),
             Some(wanted) => wanted
                 .iter()
                 .filter_map(|wanted| {
                     let topic = topics.get(&wanted.topic)?;
-                    Some(sizes(&wanted.topic, topic, |index| wanted.partitions.contains(&index)))
+                    Some(sizes(cx.node, &wanted.topic, topic, |index| wanted.partitions.contains(&index)))
                 })
                 .collect(),
         };
@@ -44,11 +44,13 @@ impl Handler for DescribeLogDirsRequest {
     }
 }
 
-fn sizes(name: &str, topic: &Topic, wanted: impl Fn(i32) -> bool) -> DescribeLogDirsTopic {
-    let partitions = topic.partitions().zip(topic.logs()).filter(|(index, _)| wanted(*index)).map(|(index, log)| {
+fn sizes(node: i32, name: &str, topic: &Topic, wanted: impl Fn(i32) -> bool) -> DescribeLogDirsTopic {
+    let partitions =
+        topic.partitions().filter(|(index, partition)| wanted(*index) && partition.replicas().contains(&node));
+    let partitions = partitions.map(|(index, partition)| {
         DescribeLogDirsPartition::default()
             .with_partition_index(index)
-            .with_partition_size(i64::try_from(log.size()).unwrap_or(i64::MAX))
+            .with_partition_size(i64::try_from(partition.log.size()).unwrap_or(i64::MAX))
     });
     DescribeLogDirsTopic::default().with_name(TopicName(text(name))).with_partitions(partitions.collect())
 }

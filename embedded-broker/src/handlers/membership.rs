@@ -25,13 +25,15 @@ impl Handler for JoinGroupRequest {
     async fn answer(&self, cx: &Cx<'_>) -> JoinGroupResponse {
         let refuse = |refusal| Err(JoinRefused { refusal, member_id: self.member_id.to_string() });
         let session_timeout = millis(self.session_timeout_ms);
-        let sessions = cx.node.settings().min_session_timeout..=MAX_SESSION_TIMEOUT;
+        let sessions = cx.cluster.settings().min_session_timeout..=MAX_SESSION_TIMEOUT;
         let answer = if self.group_id.is_empty() {
             refuse(Refusal::InvalidGroupId)
+        } else if let Err(refusal) = cx.check_coordinator(&self.group_id) {
+            refuse(refusal)
         } else if !sessions.contains(&session_timeout) {
             refuse(Refusal::InvalidSessionTimeout)
         } else {
-            cx.node.coordinator().join(&self.group_id, join(self, session_timeout, cx)).await
+            cx.cluster.coordinator().join(&self.group_id, join(self, session_timeout, cx)).await
         };
         joined(answer, cx.version)
     }
@@ -46,7 +48,7 @@ fn join(request: &JoinGroupRequest, session_timeout: Duration, cx: &Cx<'_>) -> J
     JoinGroup {
         member_id: request.member_id.to_string(),
         instance_id: request.group_instance_id.as_ref().map(StrBytes::to_string),
-        fresh_id: format!("{prefix}-{}", cx.node.env().uuid()),
+        fresh_id: format!("{prefix}-{}", cx.cluster.env().uuid()),
         id_required: cx.version >= 4,
         can_skip_assignment: cx.version >= 9,
         client_id: cx.client_id.clone(),
@@ -89,6 +91,9 @@ fn joined(answer: Result<Joined, JoinRefused>, version: i16) -> JoinGroupRespons
 
 impl Handler for SyncGroupRequest {
     async fn answer(&self, cx: &Cx<'_>) -> SyncGroupResponse {
+        if let Err(refusal) = cx.check_coordinator(&self.group_id) {
+            return self.refused(cx.version, refusal);
+        }
         let sync = SyncGroup {
             sender: Sender { member_id: &self.member_id, instance_id: self.group_instance_id.as_deref() },
             generation: self.generation_id,
@@ -96,7 +101,7 @@ impl Handler for SyncGroupRequest {
             protocol: self.protocol_name.as_deref(),
             assignments: self.assignments.iter().map(|a| (a.member_id.to_string(), a.assignment.clone())).collect(),
         };
-        synced(cx.node.coordinator().sync(&self.group_id, sync).await, cx.version)
+        synced(cx.cluster.coordinator().sync(&self.group_id, sync).await, cx.version)
     }
 
     fn refused(&self, version: i16, refusal: Refusal) -> SyncGroupResponse {
@@ -118,9 +123,12 @@ fn synced(answer: Result<Synced, Refusal>, version: i16) -> SyncGroupResponse {
 
 impl Handler for HeartbeatRequest {
     async fn answer(&self, cx: &Cx<'_>) -> HeartbeatResponse {
+        if let Err(refusal) = cx.check_coordinator(&self.group_id) {
+            return self.refused(cx.version, refusal);
+        }
         let sender = Sender { member_id: &self.member_id, instance_id: self.group_instance_id.as_deref() };
         let beat = cx
-            .node
+            .cluster
             .coordinator()
             .with(&self.group_id, |group, now, _| group.heartbeat(now, sender, self.generation_id));
         HeartbeatResponse::default().with_error_code(code(&beat.unwrap_or(Err(Refusal::UnknownMemberId))))
@@ -133,9 +141,12 @@ impl Handler for HeartbeatRequest {
 
 impl Handler for LeaveGroupRequest {
     async fn answer(&self, cx: &Cx<'_>) -> LeaveGroupResponse {
+        if let Err(refusal) = cx.check_coordinator(&self.group_id) {
+            return self.refused(cx.version, refusal);
+        }
         let leave = |sender: Sender<'_>| {
             let left =
-                cx.node.coordinator().with(&self.group_id, |group, now, actions| group.leave(now, sender, actions));
+                cx.cluster.coordinator().with(&self.group_id, |group, now, actions| group.leave(now, sender, actions));
             left.unwrap_or(Err(Refusal::UnknownMemberId))
         };
         if cx.version < 3 {

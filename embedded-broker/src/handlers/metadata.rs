@@ -7,31 +7,39 @@ use kafka_protocol::messages::{
     metadata_request::MetadataRequestTopic,
     metadata_response::{MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic},
 };
+use ottla_kafka_core::BrokerAddr;
 
 use super::text;
 use crate::{
+    cluster::{CLUSTER_ID, Cluster},
     dispatch::{Cx, Handler},
-    log::{PartitionLog, Refusal},
-    node::{CLUSTER_ID, NODE_ID, Node},
-    topics::{Topic, TopicConfig, Topics},
+    log::Refusal,
+    nodes::Nodes,
+    topics::{Partition, Topic, TopicConfig, Topics},
 };
 
 impl Handler for MetadataRequest {
     async fn answer(&self, cx: &Cx<'_>) -> MetadataResponse {
-        let (node, version) = (cx.node, cx.version);
-        let mut topics = node.topics();
-        let answers = match &self.topics {
-            Some(wanted) if !(version == 0 && wanted.is_empty()) => {
-                // Before version 4 a client could not say no.
-                let create = node.settings().auto_create_topics && (version < 4 || self.allow_auto_topic_creation);
-                wanted.iter().map(|wanted| find(node, &mut topics, wanted, version, create)).collect()
+        let version = cx.version;
+        let mut topics = cx.cluster.topics();
+        // Before version 4 a client could not say no.
+        let create = cx.cluster.settings().auto_create_topics && (version < 4 || self.allow_auto_topic_creation);
+        let wanted = self.topics.as_ref().filter(|wanted| !(version == 0 && wanted.is_empty()));
+        for wanted in wanted.into_iter().flatten().filter_map(|wanted| wanted.name.as_ref()).filter(|_| create) {
+            if topics.get(wanted).is_none() {
+                // What is wrong with the name is told below.
+                let _ = create_default(cx.cluster, &mut topics, wanted);
             }
-            _ => topics
-                .names()
-                .filter_map(|name| topics.get(name).map(|topic| described(name, topic, version)))
-                .collect(),
+        }
+        let nodes = cx.cluster.nodes();
+        let answers = match wanted {
+            Some(wanted) => wanted.iter().map(|wanted| find(&nodes, &topics, wanted, version)).collect(),
+            None => {
+                let all = topics.names().filter_map(|name| Some((name, topics.get(name)?)));
+                all.map(|(name, topic)| described(&nodes, name, topic, version)).collect()
+            }
         };
-        cluster(node, version).with_topics(answers)
+        cluster(&nodes, version).with_topics(answers)
     }
 
     fn refused(&self, version: i16, refusal: Refusal) -> MetadataResponse {
@@ -43,63 +51,71 @@ impl Handler for MetadataRequest {
     }
 }
 
-fn cluster(node: &Node, version: i16) -> MetadataResponse {
-    let broker = MetadataResponseBroker::default()
-        .with_node_id(BrokerId(NODE_ID))
-        .with_host(text(node.addr().host()))
-        .with_port(i32::from(node.addr().port()));
-    let answer = MetadataResponse::default().with_brokers(vec![broker]).with_controller_id(BrokerId(NODE_ID));
+fn cluster(nodes: &Nodes, version: i16) -> MetadataResponse {
+    let broker = |(id, addr): (i32, &BrokerAddr)| {
+        MetadataResponseBroker::default()
+            .with_node_id(BrokerId(id))
+            .with_host(text(addr.host()))
+            .with_port(i32::from(addr.port()))
+    };
+    let answer = MetadataResponse::default()
+        .with_brokers(nodes.alive().map(broker).collect())
+        .with_controller_id(BrokerId(nodes.controller().unwrap_or(-1)));
     if version >= 2 { answer.with_cluster_id(Some(text(CLUSTER_ID))) } else { answer }
 }
 
-fn find(
-    node: &Node,
-    topics: &mut Topics,
-    wanted: &MetadataRequestTopic,
-    version: i16,
-    create: bool,
-) -> MetadataResponseTopic {
+fn find(nodes: &Nodes, topics: &Topics, wanted: &MetadataRequestTopic, version: i16) -> MetadataResponseTopic {
     let Some(name) = &wanted.name else {
         return match topics.name_of(wanted.topic_id).and_then(|name| Some((name, topics.get(name)?))) {
-            Some((name, topic)) => described(name, topic, version),
+            Some((name, topic)) => described(nodes, name, topic, version),
             None => {
                 let answer = unknown(None, Refusal::UnknownTopicId).with_topic_id(wanted.topic_id);
                 without_null_name(answer, version)
             }
         };
     };
-    if create && topics.get(name).is_none() {
-        // What is wrong with the name is told below.
-        let _ = create_default(node, topics, name);
-    }
     match topics.get(name) {
-        Some(topic) => described(name, topic, version),
+        Some(topic) => described(nodes, name, topic, version),
         None if crate::topics::is_legal_name(name) => unknown(Some(name.clone()), Refusal::UnknownTopicOrPartition),
         None => unknown(Some(name.clone()), Refusal::InvalidTopicException),
     }
 }
 
-fn create_default(node: &Node, topics: &mut Topics, name: &str) -> Result<(), (Refusal, String)> {
-    let settings = node.settings();
+fn create_default(cluster: &Cluster, topics: &mut Topics, name: &str) -> Result<(), (Refusal, String)> {
+    let settings = cluster.settings();
     let config =
         TopicConfig::new(BTreeMap::new(), settings.topic_limits).map_err(|why| (Refusal::InvalidConfig, why))?;
-    topics.create(name, node.env().uuid(), settings.default_partitions, config)
+    let partitions = usize::try_from(settings.default_partitions).unwrap_or(0);
+    let partitions = cluster.new_partitions(0, partitions, settings.default_replicas());
+    topics.create(name, cluster.env().uuid(), partitions, config)
 }
 
-fn described(name: &str, topic: &Topic, version: i16) -> MetadataResponseTopic {
-    let partition = |(index, log): (i32, &PartitionLog)| {
-        let answer = MetadataResponsePartition::default()
-            .with_partition_index(index)
-            .with_leader_id(BrokerId(NODE_ID))
-            .with_replica_nodes(vec![BrokerId(NODE_ID)])
-            .with_isr_nodes(vec![BrokerId(NODE_ID)]);
-        if version >= 7 { answer.with_leader_epoch(log.leader_epoch()) } else { answer }
-    };
+fn described(nodes: &Nodes, name: &str, topic: &Topic, version: i16) -> MetadataResponseTopic {
     let answer = MetadataResponseTopic::default()
         .with_name(Some(TopicName(text(name))))
-        .with_partitions(topic.partitions().zip(topic.logs()).map(partition).collect());
+        .with_partitions(topic.partitions().map(|partition| described_partition(nodes, partition, version)).collect());
     // kafka-protocol refuses to encode a field the version does not have.
     if version >= 10 { answer.with_topic_id(topic.id()) } else { answer }
+}
+
+fn described_partition(
+    nodes: &Nodes,
+    (index, partition): (i32, &Partition),
+    version: i16,
+) -> MetadataResponsePartition {
+    let replicas = |wanted: &dyn Fn(i32) -> bool| {
+        partition.replicas().iter().copied().filter(|node| wanted(*node)).map(BrokerId).collect::<Vec<_>>()
+    };
+    let leaderless = partition.leader().is_none();
+    let answer = MetadataResponsePartition::default()
+        .with_error_code(if leaderless { Refusal::LeaderNotAvailable.code() } else { 0 })
+        .with_partition_index(index)
+        .with_leader_id(BrokerId(partition.leader().unwrap_or(-1)))
+        .with_replica_nodes(replicas(&|_| true))
+        .with_isr_nodes(replicas(&|node| nodes.is_alive(node)));
+    let answer =
+        if version >= 5 { answer.with_offline_replicas(replicas(&|node| !nodes.is_alive(node))) } else { answer };
+    if version >= 7 { answer.with_leader_epoch(partition.log.leader_epoch()) } else { answer }
 }
 
 fn unknown(name: Option<TopicName>, refusal: Refusal) -> MetadataResponseTopic {

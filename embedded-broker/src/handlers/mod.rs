@@ -12,6 +12,7 @@ mod fetch;
 mod find_coordinator;
 mod groups;
 mod leader_epochs;
+mod leader_hints;
 mod list_offsets;
 mod log_dirs;
 mod membership;

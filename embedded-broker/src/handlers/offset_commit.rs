@@ -19,7 +19,10 @@ impl Handler for OffsetCommitRequest {
         if self.group_id.is_empty() {
             return self.refused(cx.version, Refusal::InvalidGroupId);
         }
-        let topics = cx.node.topics();
+        if let Err(refusal) = cx.check_coordinator(&self.group_id) {
+            return self.refused(cx.version, refusal);
+        }
+        let topics = cx.cluster.topics();
         let sender = Sender { member_id: &self.member_id, instance_id: self.group_instance_id.as_deref() };
         let generation = self.generation_id_or_member_epoch;
         let commit = |group: &mut Group, now, _: &mut _| match group.may_commit(now, sender, generation) {
@@ -27,10 +30,10 @@ impl Handler for OffsetCommitRequest {
             Err(refusal) => self.refused(cx.version, refusal),
         };
         if generation < 0 {
-            return cx.node.coordinator().with_new(&self.group_id, commit);
+            return cx.cluster.coordinator().with_new(&self.group_id, commit);
         }
         // A member of a group nobody knows belongs to the past.
-        let committed = cx.node.coordinator().with(&self.group_id, commit);
+        let committed = cx.cluster.coordinator().with(&self.group_id, commit);
         committed.unwrap_or_else(|| self.refused(cx.version, Refusal::IllegalGeneration))
     }
 
@@ -45,7 +48,7 @@ fn commit(
     topic: &str,
     partition: &OffsetCommitRequestPartition,
 ) -> Result<(), Refusal> {
-    topics.log(topic, partition.partition_index)?;
+    topics.partition(topic, partition.partition_index)?;
     let committed = Committed {
         offset: partition.committed_offset,
         leader_epoch: partition.committed_leader_epoch,

@@ -14,10 +14,13 @@ use crate::{
 
 impl Handler for OffsetDeleteRequest {
     async fn answer(&self, cx: &Cx<'_>) -> OffsetDeleteResponse {
-        let topics = cx.node.topics();
+        if let Err(refusal) = cx.check_coordinator(&self.group_id) {
+            return self.refused(cx.version, refusal);
+        }
+        let topics = cx.cluster.topics();
         let delete = |group: &mut Group| {
             each(self, |topic, partition| {
-                topics.log(topic, partition)?;
+                topics.partition(topic, partition)?;
                 if group.is_subscribed_to(topic) {
                     return Err(Refusal::GroupSubscribedToTopic);
                 }
@@ -25,7 +28,7 @@ impl Handler for OffsetDeleteRequest {
                 Ok(())
             })
         };
-        let deleted = cx.node.coordinator().with(&self.group_id, |group, _, _| {
+        let deleted = cx.cluster.coordinator().with(&self.group_id, |group, _, _| {
             if group.may_lose_offsets() { Ok(delete(group)) } else { Err(Refusal::NonEmptyGroup) }
         });
         match deleted {

@@ -28,6 +28,9 @@ type Found = Vec<(String, Vec<(i32, Option<Committed>)>)>;
 impl Handler for OffsetFetchRequest {
     async fn answer(&self, cx: &Cx<'_>) -> OffsetFetchResponse {
         if cx.version < FIRST_WITH_GROUPS {
+            if let Err(refusal) = cx.check_coordinator(&self.group_id) {
+                return self.refused(cx.version, refusal);
+            }
             let topics = self.topics.as_ref();
             let wanted = topics.map(|topics| {
                 topics.iter().map(|topic| (topic.name.to_string(), topic.partition_indexes.clone())).collect()
@@ -60,6 +63,9 @@ impl Handler for OffsetFetchRequest {
 }
 
 fn group_offsets(wanted: &OffsetFetchRequestGroup, cx: &Cx<'_>) -> OffsetFetchResponseGroup {
+    if let Err(refusal) = cx.check_coordinator(&wanted.group_id) {
+        return refused_group(wanted, refusal);
+    }
     // Since version 9 members of KIP-848 groups say who they are; as in Kafka, that means nothing in a classic group.
     let topics = wanted
         .topics
@@ -86,7 +92,7 @@ fn refused_group(wanted: &OffsetFetchRequestGroup, refusal: Refusal) -> OffsetFe
 /// What the group committed; a group nobody knows committed nothing.
 fn find(cx: &Cx<'_>, group_id: &str, wanted: Wanted) -> Found {
     let mut found = None;
-    cx.node.coordinator().with(group_id, |group, _, _| found = Some(in_group(group, wanted.clone())));
+    cx.cluster.coordinator().with(group_id, |group, _, _| found = Some(in_group(group, wanted.clone())));
     found.unwrap_or_else(|| {
         let none = |(topic, partitions): (String, Vec<i32>)| {
             (topic, partitions.into_iter().map(|index| (index, None)).collect())

@@ -3,9 +3,10 @@
 use kafka_protocol::messages::{
     ProduceRequest, ProduceResponse,
     produce_request::PartitionProduceData,
-    produce_response::{PartitionProduceResponse, TopicProduceResponse},
+    produce_response::{LeaderIdAndEpoch, PartitionProduceResponse, TopicProduceResponse},
 };
 
+use super::leader_hints::Hints;
 use crate::{
     dispatch::{Cx, Handler},
     log::{Appended, Refusal},
@@ -15,22 +16,28 @@ use crate::{
 impl Handler for ProduceRequest {
     async fn answer(&self, cx: &Cx<'_>) -> ProduceResponse {
         if !matches!(self.acks, -1..=1) {
-            return each(self, |_, _| Err(Refusal::InvalidRequiredAcks));
+            return self.refused(cx.version, Refusal::InvalidRequiredAcks);
         }
         // There is no transaction coordinator: refused as by an ACL, which clients treat as fatal.
         if self.transactional_id.is_some() {
-            return each(self, |_, _| Err(Refusal::TransactionalIdAuthorizationFailed));
+            return self.refused(cx.version, Refusal::TransactionalIdAuthorizationFailed);
         }
         let answer = {
-            let mut topics = cx.node.topics();
-            each(self, |topic, data| append(&mut topics, topic, data, self.acks))
+            let mut topics = cx.cluster.topics();
+            let mut hints = Hints::default();
+            let answer = each(self, |topic, data| {
+                let appended = append(cx, &mut topics, topic, data, self.acks);
+                let hint = appended.err().and_then(|refusal| hints.find(refusal, &topics, topic, data.index));
+                (appended, hint.map(|hint| hint.in_produce(cx.version)))
+            });
+            answer.with_node_endpoints(hints.in_produce(cx.cluster, cx.version))
         };
-        cx.node.changed().notify_waiters();
+        cx.cluster.changed().notify_waiters();
         answer
     }
 
     fn refused(&self, _version: i16, refusal: Refusal) -> ProduceResponse {
-        each(self, |_, _| Err(refusal))
+        each(self, |_, _| (Err(refusal), None))
     }
 
     fn wants_answer(&self) -> bool {
@@ -38,22 +45,31 @@ impl Handler for ProduceRequest {
     }
 }
 
-fn append(topics: &mut Topics, topic: &str, data: &PartitionProduceData, acks: i16) -> Result<Appended, Refusal> {
-    let (log, config) = topics.log_mut(topic, data.index)?;
-    // This broker is the only replica.
-    if acks == -1 && config.min_insync_replicas() > 1 {
+fn append(
+    cx: &Cx<'_>,
+    topics: &mut Topics,
+    topic: &str,
+    data: &PartitionProduceData,
+    acks: i16,
+) -> Result<Appended, Refusal> {
+    let (partition, config) = topics.partition_mut(topic, data.index)?;
+    partition.check_leader(cx.node)?;
+    if acks == -1 && cx.cluster.nodes().count_alive(partition.replicas()) < config.min_insync_replicas() {
         return Err(Refusal::NotEnoughReplicas);
     }
     let records = data.records.as_ref().ok_or(Refusal::InvalidRecord)?;
-    log.append(records, config.limits())
+    partition.log.append(records, config.limits())
 }
 
 fn each(
     request: &ProduceRequest,
-    mut decide: impl FnMut(&str, &PartitionProduceData) -> Result<Appended, Refusal>,
+    mut decide: impl FnMut(&str, &PartitionProduceData) -> (Result<Appended, Refusal>, Option<LeaderIdAndEpoch>),
 ) -> ProduceResponse {
     let topics = request.topic_data.iter().map(|topic| {
-        let partitions = topic.partition_data.iter().map(|data| produced(data.index, decide(&topic.name, data)));
+        let partitions = topic.partition_data.iter().map(|data| {
+            let (appended, leader) = decide(&topic.name, data);
+            produced(data.index, appended).with_current_leader(leader.unwrap_or_default())
+        });
         TopicProduceResponse::default().with_name(topic.name.clone()).with_partition_responses(partitions.collect())
     });
     ProduceResponse::default().with_responses(topics.collect())

@@ -2,6 +2,7 @@
 
 mod config;
 mod known;
+mod partition;
 
 use std::collections::BTreeMap;
 
@@ -9,6 +10,7 @@ use uuid::Uuid;
 
 pub(crate) use config::{Change, DEFAULT_MAX_MESSAGE_BYTES, Setting, TopicConfig};
 pub(crate) use known::Kind;
+pub(crate) use partition::Partition;
 
 use crate::log::{PartitionLog, Refusal};
 
@@ -20,7 +22,7 @@ pub(crate) const MAX_PARTITIONS: i32 = 10_000;
 pub(crate) struct Topic {
     id: Uuid,
     config: TopicConfig,
-    partitions: Vec<PartitionLog>,
+    partitions: Vec<Partition>,
 }
 
 /// All topics by name.
@@ -33,13 +35,11 @@ impl Topics {
         &mut self,
         name: &str,
         id: Uuid,
-        partitions: i32,
+        partitions: Vec<Partition>,
         config: TopicConfig,
     ) -> Result<(), (Refusal, String)> {
-        self.check_new(name, partitions)?;
-        let mut topic = Topic { id, config, partitions: Vec::new() };
-        topic.grow_to(partitions);
-        self.0.insert(name.to_owned(), topic);
+        self.check_new(name, i32::try_from(partitions.len()).unwrap_or(i32::MAX))?;
+        self.0.insert(name.to_owned(), Topic { id, config, partitions });
         Ok(())
     }
 
@@ -59,19 +59,22 @@ impl Topics {
         Ok(())
     }
 
-    /// Adds partitions until there are `count`; there must be fewer now.
-    pub(crate) fn grow(&mut self, name: &str, count: i32, only_check: bool) -> Result<(), (Refusal, String)> {
-        let unknown = || (Refusal::UnknownTopicOrPartition, format!("there is no topic {name}"));
-        let topic = self.0.get_mut(name).ok_or_else(unknown)?;
-        let now = topic.partitions.len();
+    /// How many partitions a topic has that shall have `count`, which must be more.
+    pub(crate) fn check_growth(&self, name: &str, count: i32) -> Result<usize, (Refusal, String)> {
+        let unknown = || (Refusal::UnknownTopicOrPartition, format!("there is no topic {}", name.escape_debug()));
+        let now = self.0.get(name).ok_or_else(unknown)?.partitions.len();
         if !usize::try_from(count).is_ok_and(|count| count > now) || count > MAX_PARTITIONS {
             let why = format!("topic {name} has {now} partitions and can only grow, to at most {MAX_PARTITIONS}");
             return Err((Refusal::InvalidPartitions, why));
         }
-        if !only_check {
-            topic.grow_to(count);
+        Ok(now)
+    }
+
+    /// Adds partitions to a topic.
+    pub(crate) fn grow(&mut self, name: &str, more: Vec<Partition>) {
+        if let Some(topic) = self.0.get_mut(name) {
+            topic.partitions.extend(more);
         }
-        Ok(())
     }
 
     /// Sets a topic's configuration, which was made from its own.
@@ -97,29 +100,35 @@ impl Topics {
         self.0.keys().map(String::as_str)
     }
 
-    /// Every partition's log, and its topic's settings.
-    pub(crate) fn each_log(&mut self, mut act: impl FnMut(&mut PartitionLog, &TopicConfig)) {
+    /// Every partition, and its topic's settings.
+    pub(crate) fn each_partition(&mut self, mut act: impl FnMut(&mut Partition, &TopicConfig)) {
         for topic in self.0.values_mut() {
-            topic.partitions.iter_mut().for_each(|log| act(log, &topic.config));
+            topic.partitions.iter_mut().for_each(|partition| act(partition, &topic.config));
         }
     }
 
-    /// A partition's log.
-    pub(crate) fn log(&self, topic: &str, partition: i32) -> Result<&PartitionLog, Refusal> {
+    pub(crate) fn partition(&self, topic: &str, partition: i32) -> Result<&Partition, Refusal> {
         let index = usize::try_from(partition).map_err(|_| Refusal::UnknownTopicOrPartition)?;
         self.0.get(topic).and_then(|topic| topic.partitions.get(index)).ok_or(Refusal::UnknownTopicOrPartition)
     }
 
-    /// A partition's log, to be changed, and its topic's settings.
-    pub(crate) fn log_mut(
+    /// A partition, to be changed, and its topic's settings.
+    pub(crate) fn partition_mut(
         &mut self,
         topic: &str,
         partition: i32,
-    ) -> Result<(&mut PartitionLog, &TopicConfig), Refusal> {
+    ) -> Result<(&mut Partition, &TopicConfig), Refusal> {
         let index = usize::try_from(partition).map_err(|_| Refusal::UnknownTopicOrPartition)?;
         let topic = self.0.get_mut(topic).ok_or(Refusal::UnknownTopicOrPartition)?;
-        let log = topic.partitions.get_mut(index).ok_or(Refusal::UnknownTopicOrPartition)?;
-        Ok((log, &topic.config))
+        let partition = topic.partitions.get_mut(index).ok_or(Refusal::UnknownTopicOrPartition)?;
+        Ok((partition, &topic.config))
+    }
+
+    /// The log of a partition that `node` leads.
+    pub(crate) fn log(&self, node: i32, topic: &str, partition: i32) -> Result<&PartitionLog, Refusal> {
+        let partition = self.partition(topic, partition)?;
+        partition.check_leader(node)?;
+        Ok(&partition.log)
     }
 }
 
@@ -132,18 +141,9 @@ impl Topic {
         &self.config
     }
 
-    /// The partitions' logs, in order.
-    pub(crate) fn logs(&self) -> impl Iterator<Item = &PartitionLog> {
-        self.partitions.iter()
-    }
-
-    /// The partitions' numbers.
-    pub(crate) fn partitions(&self) -> impl Iterator<Item = i32> + use<> {
-        0..i32::try_from(self.partitions.len()).unwrap_or(i32::MAX)
-    }
-
-    fn grow_to(&mut self, partitions: i32) {
-        self.partitions.resize_with(usize::try_from(partitions).unwrap_or(0), PartitionLog::default);
+    /// The partitions with their numbers.
+    pub(crate) fn partitions(&self) -> impl Iterator<Item = (i32, &Partition)> {
+        (0..).zip(&self.partitions)
     }
 }
 

@@ -1,6 +1,5 @@
 //! What administrators ask: settings, log directories, leader epochs, and the offsets of groups.
 
-use bytes::Bytes;
 use kafka_protocol::messages::{
     AlterConfigsRequest, DescribeConfigsRequest, DescribeLogDirsRequest, IncrementalAlterConfigsRequest,
     OffsetDeleteRequest, OffsetForLeaderEpochRequest, alter_configs_request,
@@ -10,10 +9,9 @@ use kafka_protocol::messages::{
     offset_delete_request::{OffsetDeleteRequestPartition, OffsetDeleteRequestTopic},
     offset_for_leader_epoch_request::{OffsetForLeaderPartition, OffsetForLeaderTopic},
 };
-use ottla_kafka_core::record::{BatchBuilder, Compression};
 
 use crate::{
-    client::{Client, text, topic},
+    client::{Client, one_record, text, topic},
     every_version::{orders, versions},
     groups::{commit_request, group, join_alone_with},
 };
@@ -21,12 +19,6 @@ use crate::{
 const SET: i8 = 0;
 const DELETE: i8 = 1;
 const APPEND: i8 = 2;
-
-fn one_record(timestamp: i64) -> Bytes {
-    let mut batch = BatchBuilder::new();
-    batch.push(timestamp, None, Some(b"value"), &[]);
-    batch.finish(None, Compression::NONE).unwrap()
-}
 
 /// A topic's setting, and Kafka's number of where it comes from.
 async fn setting(client: &mut Client, name: &str) -> (String, i8) {
@@ -128,8 +120,8 @@ async fn settings_are_described_with_their_types_and_synonyms() {
 #[tokio::test]
 async fn log_directories_tell_what_partitions_keep() {
     let (_broker, mut client, _) = orders().await;
-    client.produce("orders", 1, one_record(1)).await;
-    let bytes = i64::try_from(one_record(1).len()).unwrap();
+    client.produce("orders", 1, one_record(1, None)).await;
+    let bytes = i64::try_from(one_record(1, None).len()).unwrap();
     for version in versions::<DescribeLogDirsRequest>() {
         let all = client.call(&DescribeLogDirsRequest::default().with_topics(None), version).await;
         let sizes: Vec<i64> = all.results[0].topics[0].partitions.iter().map(|p| p.partition_size).collect();
@@ -143,10 +135,10 @@ async fn log_directories_tell_what_partitions_keep() {
 #[tokio::test]
 async fn epochs_end_where_the_next_leader_began() {
     let (broker, mut client, _) = orders().await;
-    client.produce("orders", 0, one_record(1)).await;
+    client.produce("orders", 0, one_record(1, None)).await;
     broker.restart().await.expect("it serves again");
     let mut client = Client::connect(&broker).await;
-    client.produce("orders", 0, one_record(1)).await;
+    client.produce("orders", 0, one_record(1, None)).await;
     for version in versions::<OffsetForLeaderEpochRequest>() {
         for (current, epoch, expected) in
             [(-1, 0, (0, 0, 1)), (1, 1, (0, 1, 2)), (1, 2, (0, -1, -1)), (0, 0, (74, -1, -1)), (2, 0, (75, -1, -1))]
@@ -193,12 +185,12 @@ async fn offsets_are_deleted_unless_members_read_the_topic() {
 #[tokio::test(start_paused = true)]
 async fn records_grow_too_old_and_replicas_too_few() {
     let (_broker, mut client, _) = orders().await;
-    client.produce("orders", 0, one_record(1)).await;
+    client.produce("orders", 0, one_record(1, None)).await;
     assert_eq!(client.fetch("orders", 0, 0).await.log_start_offset, 0);
     change(&mut client, 1, ("retention.ms", SET, Some("3600000"))).await;
     // Time passes at once: the broker looks for old records again.
     tokio::time::sleep(std::time::Duration::from_secs(2)).await;
     assert_eq!(client.fetch("orders", 0, 1).await.log_start_offset, 1);
     change(&mut client, 1, ("min.insync.replicas", SET, Some("2"))).await;
-    assert_eq!(client.produce("orders", 0, one_record(1)).await.error_code, 19);
+    assert_eq!(client.produce("orders", 0, one_record(1, None)).await.error_code, 19);
 }

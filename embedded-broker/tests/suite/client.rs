@@ -14,7 +14,10 @@ use kafka_protocol::{
     protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes},
 };
 use ottla_embedded_broker::EmbeddedBroker;
-use ottla_kafka_core::Io;
+use ottla_kafka_core::{
+    Compression, Io,
+    record::{BatchBuilder, ProducerStamp},
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// A connection.
@@ -105,6 +108,13 @@ impl Client {
     pub(crate) async fn fetch(&mut self, topic: &str, partition: i32, offset: i64) -> PartitionData {
         only_fetched(self.call(&fetch_request(topic, partition, offset), 12).await)
     }
+}
+
+/// A batch of one record.
+pub(crate) fn one_record(timestamp: i64, stamp: Option<ProducerStamp>) -> Bytes {
+    let mut batch = BatchBuilder::new();
+    batch.push(timestamp, Some(b"key"), Some(b"value"), &[]);
+    batch.finish(stamp, Compression::NONE).expect("nothing is compressed")
 }
 
 pub(crate) fn text(text: &str) -> StrBytes {

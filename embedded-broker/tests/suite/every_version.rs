@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use bytes::Bytes;
 use kafka_protocol::{
     messages::{
         ApiVersionsRequest, CreatePartitionsRequest, CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest,
@@ -20,10 +19,9 @@ use kafka_protocol::{
     protocol::Request,
 };
 use ottla_embedded_broker::{Api, EmbeddedBroker};
-use ottla_kafka_core::record::{BatchBuilder, Compression};
 use uuid::Uuid;
 
-use crate::client::{Client, fetch_request, produce_request, text, topic};
+use crate::client::{Client, fetch_request, one_record, produce_request, text, topic};
 
 /// A broker with topic "orders" of two partitions, and its id.
 pub(crate) async fn orders() -> (EmbeddedBroker, Client, Uuid) {
@@ -37,12 +35,6 @@ pub(crate) async fn orders() -> (EmbeddedBroker, Client, Uuid) {
 
 pub(crate) fn versions<R: Request>() -> impl Iterator<Item = i16> {
     Api::from_key(R::KEY).expect("it is served").versions()
-}
-
-fn one_record() -> Bytes {
-    let mut batch = BatchBuilder::new();
-    batch.push(5, Some(b"key"), Some(b"value"), &[]);
-    batch.finish(None, Compression::NONE).unwrap()
 }
 
 #[test]
@@ -99,12 +91,12 @@ fn delete(name: &str) -> DeleteTopicsRequest {
 async fn produce_and_fetch() {
     let (_broker, mut client, id) = orders().await;
     for (offset, version) in (0..).zip(versions::<ProduceRequest>()) {
-        let answer = client.call(&produce_request("orders", 1, one_record()), version).await;
+        let answer = client.call(&produce_request("orders", 1, one_record(5, None)), version).await;
         let produced = &answer.responses[0].partition_responses[0];
         assert_eq!((produced.error_code, produced.base_offset), (0, offset), "v{version}");
-        let answer = client.call(&produce_request("nobody", 1, one_record()), version).await;
+        let answer = client.call(&produce_request("nobody", 1, one_record(5, None)), version).await;
         assert_eq!(answer.responses[0].partition_responses[0].error_code, 3, "v{version}");
-        let transactional = produce_request("orders", 1, one_record());
+        let transactional = produce_request("orders", 1, one_record(5, None));
         let transactional = transactional.with_transactional_id(Some(TransactionalId(text("t"))));
         let answer = client.call(&transactional, version).await;
         assert_eq!(answer.responses[0].partition_responses[0].error_code, 53, "v{version}");
@@ -131,7 +123,7 @@ async fn produce_and_fetch() {
 #[tokio::test]
 async fn list_offsets() {
     let (_broker, mut client, _) = orders().await;
-    client.produce("orders", 0, one_record()).await;
+    client.produce("orders", 0, one_record(5, None)).await;
     for version in versions::<ListOffsetsRequest>() {
         for (timestamp, expected) in [(-1, 1), (-2, 0), (5, 0), (6, -1), (-3, 0)] {
             let wanted = ListOffsetsPartition::default().with_timestamp(timestamp).with_current_leader_epoch(-1);
@@ -176,7 +168,7 @@ async fn topics_are_created_grown_described_emptied_and_deleted() {
         assert_eq!((answer.results[0].error_code, answer.results[1].error_code), (0, 3), "v{version}");
         assert_eq!(answer.results[0].configs[0].value.as_deref(), Some("1048588"), "v{version}");
     }
-    client.produce("orders", 0, one_record()).await;
+    client.produce("orders", 0, one_record(5, None)).await;
     for version in versions::<DeleteRecordsRequest>() {
         let partition =
             |index, offset| DeleteRecordsPartition::default().with_partition_index(index).with_offset(offset);

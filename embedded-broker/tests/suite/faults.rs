@@ -11,12 +11,10 @@ use ottla_kafka_core::{
 };
 use tokio::time::Instant;
 
-use crate::client::{Client, fetch_request, only_fetched, only_produced, produce_request};
+use crate::client::{Client, fetch_request, one_record, only_fetched, only_produced, produce_request};
 
 fn batch(base_sequence: i32) -> Bytes {
-    let mut batch = BatchBuilder::new();
-    batch.push(1, None, Some(b"value"), &[]);
-    batch.finish(Some(ProducerStamp { producer_id: 1, producer_epoch: 0, base_sequence }), Compression::NONE).unwrap()
+    one_record(1, Some(ProducerStamp { producer_id: 1, producer_epoch: 0, base_sequence }))
 }
 
 async fn start() -> (EmbeddedBroker, Client) {

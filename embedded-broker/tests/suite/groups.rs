@@ -40,7 +40,7 @@ pub(crate) fn commit_request(id: &str, name: &str, partition: i32, offset: i64) 
     request.with_generation_id_or_member_epoch(-1)
 }
 
-fn join_request(id: &str, member_id: StrBytes, version: i16, metadata: &'static [u8]) -> JoinGroupRequest {
+pub(crate) fn join_request(id: &str, member_id: StrBytes, version: i16, metadata: &'static [u8]) -> JoinGroupRequest {
     let protocol =
         JoinGroupRequestProtocol::default().with_name(text("range")).with_metadata(Bytes::from_static(metadata));
     let request = JoinGroupRequest::default()
@@ -53,7 +53,7 @@ fn join_request(id: &str, member_id: StrBytes, version: i16, metadata: &'static 
 }
 
 /// Joins as the only member, with a second request if the version wants one.
-async fn join_alone(client: &mut Client, id: &str, version: i16) -> JoinGroupResponse {
+pub(crate) async fn join_alone(client: &mut Client, id: &str, version: i16) -> JoinGroupResponse {
     join_alone_with(client, id, version, b"m").await
 }
 
@@ -162,7 +162,7 @@ async fn offsets_are_committed_and_fetched_in_every_version() {
 }
 
 /// The (partition, offset) pairs of group "g": of partitions 0 and 1, or of all that have one.
-async fn fetch_offsets(client: &mut Client, version: i16, all: bool) -> Vec<(i32, i64)> {
+pub(crate) async fn fetch_offsets(client: &mut Client, version: i16, all: bool) -> Vec<(i32, i64)> {
     if version < 8 {
         let wanted = OffsetFetchRequestTopic::default().with_name(topic("orders")).with_partition_indexes(vec![0, 1]);
         let wanted = if all { None } else { Some(vec![wanted]) };

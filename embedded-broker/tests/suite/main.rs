@@ -6,3 +6,4 @@ mod every_version;
 mod faults;
 mod groups;
 mod listener;
+mod nodes;
