@@ -3,6 +3,10 @@ use ottla_embedded_broker::EmbeddedBroker;
 
 use super::{Exit, Problem, signals};
 
+pub(super) const EXAMPLES: &str = "\
+Example:
+  ottla broker --listen 127.0.0.1:9092";
+
 /// What `ottla broker` takes.
 #[derive(Args, Clone, Debug)]
 pub(super) struct BrokerArgs {

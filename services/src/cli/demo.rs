@@ -5,6 +5,13 @@ use tokio::time::Instant;
 use super::{Exit, Problem, signals};
 use crate::demo::{self, Options};
 
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  ottla demo --orders 10000 --poison 1 --exit
+  ottla demo --bootstrap localhost:9092
+
+KAFKA_BROKERS is not read: only --bootstrap leaves the embedded broker.";
+
 /// What `ottla demo` takes.
 #[derive(Args, Clone, Debug)]
 pub(super) struct DemoArgs {

@@ -6,13 +6,20 @@ mod consume;
 mod demo;
 mod escapes;
 mod exit;
+mod groups;
+mod items;
 mod logging;
 mod problem;
 mod produce;
 mod serve;
 mod signals;
+mod table;
+mod topics;
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 use tokio::time::Instant;
@@ -38,15 +45,24 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Runs the orders system under load and accounts for every order (the default).
+    #[command(after_help = demo::EXAMPLES)]
     Demo(demo::DemoArgs),
     /// Runs a broker in memory, for development: one node, no replication, nothing kept.
+    #[command(after_help = broker::EXAMPLES)]
     Broker(broker::BrokerArgs),
     /// Runs services against a cluster.
+    #[command(after_help = serve::EXAMPLES)]
     Serve(serve::ServeArgs),
     /// Writes standard input to a topic, one record a line.
+    #[command(after_help = produce::EXAMPLES)]
     Produce(produce::ProduceArgs),
     /// Reads topics to standard output.
+    #[command(after_help = consume::EXAMPLES)]
     Consume(consume::ConsumeArgs),
+    /// Lists, creates, alters, deletes and describes topics.
+    Topics(topics::TopicsArgs),
+    /// Lists, describes and deletes consumer groups, and shows their lag.
+    Groups(groups::GroupsArgs),
 }
 
 impl Command {
@@ -57,6 +73,8 @@ impl Command {
             Self::Serve(args) => Some(args.connection()),
             Self::Produce(args) => Some(args.connection()),
             Self::Consume(args) => Some(args.connection()),
+            Self::Topics(args) => Some(args.connection()),
+            Self::Groups(args) => Some(args.connection()),
         }
     }
 
@@ -65,7 +83,7 @@ impl Command {
         match self {
             Self::Demo(_) => "error",
             Self::Broker(_) | Self::Serve(_) => "info",
-            Self::Produce(_) | Self::Consume(_) => "warn",
+            Self::Produce(_) | Self::Consume(_) | Self::Topics(_) | Self::Groups(_) => "warn",
         }
     }
 }
@@ -97,6 +115,8 @@ async fn run(command: Command, settings: Option<Settings>, started: Instant) -> 
         (Command::Serve(args), Some(settings)) => serve::run(args, &settings).await,
         (Command::Produce(args), Some(settings)) => produce::run(args, &settings).await,
         (Command::Consume(args), Some(settings)) => consume::run(args, &settings).await,
+        (Command::Topics(args), Some(settings)) => topics::run(args, &settings).await,
+        (Command::Groups(args), Some(settings)) => groups::run(args, &settings).await,
         (_, None) => Err(Problem::new(Exit::Failed, "no settings were read")),
     };
     result.unwrap_or_else(|problem| complain(&problem))
@@ -110,6 +130,17 @@ fn complain(problem: &Problem) -> Exit {
 
 /// One line on standard output, unless nobody reads it any more.
 pub(crate) fn print_line(line: &str) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stdout(), "{line}");
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+/// Lines on standard output, unless nobody reads them any more.
+fn print_lines(lines: &[String]) {
+    lines.iter().for_each(|line| print_line(line));
+}
+
+/// One JSON document on standard output.
+fn print_json(values: &Vec<serde_json::Value>) -> Result<(), Problem> {
+    let text = serde_json::to_string_pretty(values);
+    print_line(&text.map_err(|error| Problem::new(Exit::Failed, format!("no JSON: {error}")))?);
+    Ok(())
 }

@@ -27,6 +27,13 @@ impl Problem {
         Self::new(Exit::Usage, problems.join("\nottla: "))
     }
 
+    /// Several problems as one, which ends as the first of them would; none if there are none.
+    pub(crate) fn together(problems: Vec<Self>) -> Option<Self> {
+        let exit = problems.first()?.exit;
+        let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        Some(Self::new(exit, all.join("\nottla: ")))
+    }
+
     /// The cluster's or the client's `error` while `doing` something at `brokers`.
     pub(crate) fn kafka(doing: &str, brokers: &[BrokerAddr], error: &Error) -> Self {
         let brokers: Vec<String> = brokers.iter().map(ToString::to_string).collect();

@@ -15,6 +15,10 @@ use crate::{
 /// What remains to be done within this time after the first signal; the rest comes again after the next start.
 const GRACE: Duration = Duration::from_secs(25);
 
+pub(super) const EXAMPLES: &str = "\
+Example:
+  KAFKA_BROKERS=localhost:9092 ottla serve pubsub --store redb:orders.redb";
+
 /// What `ottla serve` takes.
 #[derive(Args, Clone, Debug)]
 pub(super) struct ServeArgs {

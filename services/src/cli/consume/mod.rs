@@ -27,6 +27,15 @@ use start::Start;
 /// Within this time after a signal what is formatted is printed and, in a group, committed.
 const GRACE: Duration = Duration::from_secs(5);
 
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  ottla consume -b localhost:9092 -t orders -e
+  ottla consume -t orders -g billing -f '%t %p %o %k %s\\n'
+  ottla consume -t orders -o @-1h -c 10 -J | jq .payload
+
+Without a group nothing is committed. In a group what is printed is committed, and nothing else: at least every second,
+before partitions are given back, and at the end, however it ends.";
+
 /// What `ottla consume` takes.
 #[derive(Args, Clone, Debug)]
 pub(super) struct ConsumeArgs {

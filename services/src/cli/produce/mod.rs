@@ -15,6 +15,14 @@ use super::{
     escapes::{Separator, separator},
 };
 
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  seq 1 1000000 | ottla produce -b localhost:9092 -t numbers
+  echo 'user-1:hello' | ottla produce -t greetings -K : -H source=shell -z zstd
+
+A line is the bytes before a newline, a carriage return included; the last needs no newline, and an empty line is an
+empty value. It ends with 0 only when every record is acknowledged; otherwise it says how many are.";
+
 /// What `ottla produce` takes.
 #[derive(Args, Clone, Debug)]
 pub(super) struct ProduceArgs {
