@@ -57,10 +57,12 @@ impl BrokerAddr {
 
 impl fmt::Display for BrokerAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A host may come from a broker: what is no text must not reach a terminal or a log as it is.
+        let host = self.host.escape_debug();
         if self.host.contains(':') {
-            return write!(f, "[{}]:{}", self.host, self.port);
+            return write!(f, "[{host}]:{}", self.port);
         }
-        write!(f, "{}:{}", self.host, self.port)
+        write!(f, "{host}:{}", self.port)
     }
 }
 
@@ -137,6 +139,11 @@ fn unreachable(addresses: &[SocketAddr], mut errors: Vec<io::Error>) -> io::Erro
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn control_characters_of_a_host_are_escaped() {
+        assert_eq!(BrokerAddr::new("\u{1b}[31m\r\n", 1).to_string(), "\\u{1b}[31m\\r\\n:1");
+    }
 
     #[test]
     fn addresses_are_read_and_written_back() {

@@ -81,6 +81,8 @@ pub enum ErrorKind {
     },
     /// A request and a broker have no version in common.
     UnsupportedVersion {
+        /// The broker.
+        broker: BrokerAddr,
         /// The request's name.
         api: &'static str,
     },
@@ -272,7 +274,7 @@ impl fmt::Display for Error {
             }
             ErrorKind::Protocol { broker: Some(broker), detail } => write!(f, "{broker} broke the protocol: {detail}"),
             ErrorKind::Protocol { broker: None, detail } => write!(f, "broken protocol: {detail}"),
-            ErrorKind::UnsupportedVersion { api } => write!(f, "no common version of {api}"),
+            ErrorKind::UnsupportedVersion { broker, api } => write!(f, "no common version of {api} with {broker}"),
             ErrorKind::RecordTooLarge { size, limit } => {
                 write!(f, "record of {size} bytes exceeds the limit of {limit}")
             }

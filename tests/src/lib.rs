@@ -2,6 +2,7 @@
 //!
 //! - [`history`]: what clients did and what a log holds, and the rules both must obey.
 //! - [`proxy`]: a TCP proxy that cuts, truncates, delays, refuses and silences connections.
+//! - [`liar`]: a proxy that changes what a broker answers.
 //! - [`stub`]: brokers that never answer, or answer what the test says.
 //! - [`lane`]: which broker the suites run on, what a lane offers and what a test needs.
 //! - [`seed`]: random decisions that a printed number repeats.
@@ -9,6 +10,7 @@
 
 pub mod history;
 pub mod lane;
+pub mod liar;
 pub mod proxy;
 pub mod seed;
 pub mod size;

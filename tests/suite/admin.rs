@@ -16,8 +16,7 @@ async fn a_topic_is_created_once_and_as_asked(cx: Context) -> Outcome {
     assert_eq!(client.admin().partition_count(&name).await?, 2);
     let topics = [NewTopic::new(&name, 1, 1), NewTopic::new("no/such name", 1, 1)];
     let results = client.admin().create_topics(&topics).await?;
-    let codes: Vec<_> =
-        results.iter().map(|(_, result)| result.as_ref().err().and_then(|error| error.code())).collect();
+    let codes: Vec<_> = results.values().map(|result| result.as_ref().err().and_then(|error| error.code())).collect();
     assert_eq!(codes, [Some(ErrorCode::TOPIC_ALREADY_EXISTS), Some(ErrorCode::INVALID_TOPIC_EXCEPTION)]);
     assert_eq!(client.admin().partition_count(&name).await?, 2, "it is as it was");
     let missing = client.admin().partition_count(&cx.unique("missing")).await;

@@ -133,7 +133,7 @@ impl Connection {
             return Err(Error::new(ErrorKind::Disconnected { broker: self.broker.clone(), reason }));
         }
         if !self.versions.contains_key(&A::KEY) {
-            return Err(Error::new(ErrorKind::UnsupportedVersion { api: api_name(A::KEY) }));
+            return Err(self.unsupported::<A>());
         }
         // Messenger writes under a lock of its own. With every write done in a first poll that cannot wait (for the
         // stream, for that lock, for the runtime's budget), no future holds it between polls: one that nobody polls
@@ -155,9 +155,13 @@ impl Connection {
         }
     }
 
+    fn unsupported<A: Api>(&self) -> Error {
+        Error::new(ErrorKind::UnsupportedVersion { broker: self.broker.clone(), api: api_name(A::KEY) })
+    }
+
     fn failed<A: Api>(&self, error: RequestError) -> Error {
         match error {
-            RequestError::NoVersionMatch { .. } => Error::new(ErrorKind::UnsupportedVersion { api: api_name(A::KEY) }),
+            RequestError::NoVersionMatch { .. } => self.unsupported::<A>(),
             RequestError::WriteError(error) => {
                 Error::invalid(format!("{} cannot be written", api_name(A::KEY))).with_source(error)
             }

@@ -1,4 +1,11 @@
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use kafka_protocol::messages::{
     OffsetFetchRequest, OffsetFetchResponse,
@@ -15,7 +22,7 @@ use crate::{
         wire::{group_id, verdict, verdict_on},
     },
     client::{ConnectionKind, Target},
-    error::Error,
+    error::{Error, ErrorKind},
     protocol::by_version,
     topic_partition::TopicPartition,
 };
@@ -42,15 +49,24 @@ impl Admin<'_> {
 
     async fn committed(&self, group: &str, limit: Duration) -> Result<OffsetFetchResponse, Error> {
         let coordinator = coordinator(self.client, group, limit).await?;
+        let several = AtomicBool::new(false);
         let request = by_version(|version| {
             let request = OffsetFetchRequest::default();
+            several.store(version >= SEVERAL_SINCE, Ordering::Relaxed);
             if version < SEVERAL_SINCE {
                 return request.with_group_id(group_id(group)).with_topics(None);
             }
             let group = OffsetFetchRequestGroup::default().with_group_id(group_id(group)).with_topics(None);
             request.with_groups(vec![group])
         });
-        self.client.call(Target::Address(coordinator), ConnectionKind::Control, &request, limit).await
+        let target = Target::Address(coordinator.clone());
+        let answer = self.client.call(target, ConnectionKind::Control, &request, limit).await?;
+        // Without this, an answer about nobody would read as a group that has committed nothing.
+        if several.load(Ordering::Relaxed) && answer.groups.is_empty() {
+            let detail = format!("the answer to OffsetFetch lacks the group {group}");
+            return Err(Error::new(ErrorKind::Protocol { broker: Some(coordinator), detail }));
+        }
+        Ok(answer)
     }
 }
 

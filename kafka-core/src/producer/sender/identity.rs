@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use super::{Event, Sender};
 use crate::{
     client::{ConnectionKind, RETRY, Target},
-    error::Error,
+    error::{Error, ErrorKind},
     producer::{accumulator::Accumulator, lane::Concluded, sequence::Identity},
     protocol::ErrorCode,
 };
@@ -53,6 +53,12 @@ impl Sender {
     pub(super) fn identified(&mut self, result: Result<InitProducerIdResponse, Error>) {
         self.identifying = false;
         let result = result.and_then(|answer| match ErrorCode(answer.error_code) {
+            // Without an identity of its own nothing would tell a retry from another record.
+            ErrorCode::NONE if answer.producer_id.0 < 0 || answer.producer_epoch < 0 => {
+                let detail =
+                    format!("InitProducerId gave id {} and epoch {}", answer.producer_id.0, answer.producer_epoch);
+                Err(Error::new(ErrorKind::Protocol { broker: None, detail }))
+            }
             ErrorCode::NONE => Ok(Identity { producer_id: answer.producer_id.0, epoch: answer.producer_epoch }),
             code => Err(Error::broker(code, "InitProducerId")),
         });
