@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 
-use futures_util::future::join_all;
 use kafka_protocol::messages::{
     DescribeLogDirsRequest, DescribeLogDirsResponse,
     describe_log_dirs_response::{DescribeLogDirsPartition, DescribeLogDirsResult},
@@ -8,15 +7,9 @@ use kafka_protocol::messages::{
 
 use super::{
     Admin,
-    asking::Asking,
-    items::Results,
     wire::{of_topic, verdict},
 };
-use crate::{
-    client::{ConnectionKind, Target},
-    error::Error,
-    topic_partition::TopicPartition,
-};
+use crate::{client::ConnectionKind, error::Error, topic_partition::TopicPartition};
 
 /// A directory in which a broker keeps logs. Kafka: `LogDirDescription`.
 #[derive(Clone, Debug)]
@@ -98,7 +91,8 @@ impl ReplicaSize {
 }
 
 impl Admin<'_> {
-    /// The log directories of these brokers, or of all if none is named.
+    /// The log directories of these brokers, or of all if none is named. One that is none of the cluster's is the error
+    /// `BROKER_NOT_AVAILABLE`.
     ///
     /// # Errors
     /// No broker answered in time.
@@ -108,27 +102,7 @@ impl Admin<'_> {
     pub async fn describe_log_dirs(&self, brokers: &[i32]) -> Result<BTreeMap<i32, Result<Vec<LogDir>, Error>>, Error> {
         let brokers = self.brokers_or_all(brokers).await?;
         let request = DescribeLogDirsRequest::default().with_topics(None);
-        let mut asking = Asking::new::<DescribeLogDirsRequest>(self.client, brokers);
-        while let Some(asked) = asking.next().await {
-            let limit = asking.limit();
-            let calls = asked.iter().map(async |broker| {
-                let answer = self.client.call(Target::Broker(*broker), ConnectionKind::Slow, &request, limit).await;
-                (*broker, answer.map(|answer| Results::from([(*broker, read(answer))])))
-            });
-            for (broker, answer) in join_all(calls).await {
-                asking.answer(&[broker], answer);
-            }
-        }
-        asking.into_results()
-    }
-
-    /// These brokers, or all that the cluster has now.
-    pub(super) async fn brokers_or_all(&self, brokers: &[i32]) -> Result<Vec<i32>, Error> {
-        let metadata = self.client.metadata();
-        // Also for those that are named: their addresses must be known.
-        let cluster = metadata.refresh_after(metadata.cluster().generation()).await?;
-        let all = || cluster.brokers().keys().copied().collect();
-        Ok(if brokers.is_empty() { all() } else { brokers.to_vec() })
+        self.ask_each(brokers, ConnectionKind::Slow, &request, read).await
     }
 }
 

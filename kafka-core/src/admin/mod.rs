@@ -4,6 +4,7 @@
 //! lost connection) is asked again for the items it concerns, within the client's default API timeout.
 
 mod asking;
+mod brokers;
 mod cluster;
 mod configs;
 mod groups;

@@ -16,7 +16,7 @@ use super::{Failed, Row, at_every_await, dropped_after};
 use crate::harness::Context;
 
 /// A call on a client, about a topic that exists.
-type Call = fn(Client, String) -> BoxFuture<'static, Result<(), Failed>>;
+pub(super) type Call = fn(Client, String) -> BoxFuture<'static, Result<(), Failed>>;
 
 pub(super) const ROWS: &[Row] = &[
     ("Admin::create_topics", |cx| again(cx, |client, topic| Box::pin(create_topics(client, topic)))),
@@ -31,7 +31,7 @@ pub(super) const ROWS: &[Row] = &[
 ];
 
 /// Drops `call` at every await, connecting included, and then makes it to its end.
-fn again(cx: Context, call: Call) -> BoxFuture<'static, Result<usize, Failed>> {
+pub(super) fn again(cx: Context, call: Call) -> BoxFuture<'static, Result<usize, Failed>> {
     Box::pin(async move {
         let topic = cx.topic(&cx.client()?, "orders", 1).await?;
         at_every_await(async |awaits| {

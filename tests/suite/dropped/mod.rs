@@ -4,6 +4,7 @@
 //! without a row fails. Each row runs its function again and again, polled once more each time before it is dropped,
 //! until it comes to its end by itself.
 
+mod admin;
 mod calls;
 mod consumer;
 mod delivery;
@@ -35,7 +36,8 @@ pub(crate) fn tests(suite: &mut Suite) {
 }
 
 async fn calls_can_be_made_again(cx: Context) -> Outcome {
-    rows(cx, calls::ROWS).await
+    rows(cx.clone(), calls::ROWS).await?;
+    rows(cx, admin::ROWS).await
 }
 
 async fn a_consumer_goes_on(cx: Context) -> Outcome {

@@ -1,12 +1,11 @@
 use std::collections::BTreeMap;
 
-use futures_util::future::join_all;
 use kafka_protocol::messages::{ListGroupsRequest, ListGroupsResponse};
 
 use super::{GroupState, GroupType};
 use crate::{
-    admin::{Admin, asking::Asking, items::Results, wire::verdict},
-    client::{ConnectionKind, Target},
+    admin::{Admin, items::Results, wire::verdict},
+    client::ConnectionKind,
     error::Error,
 };
 
@@ -85,18 +84,7 @@ impl Admin<'_> {
     pub async fn list_groups(&self) -> Result<GroupListing, Error> {
         let brokers = self.brokers_or_all(&[]).await?;
         let request = ListGroupsRequest::default();
-        let mut asking = Asking::new::<ListGroupsRequest>(self.client, brokers);
-        while let Some(asked) = asking.next().await {
-            let limit = asking.limit();
-            let calls = asked.iter().map(async |broker| {
-                let answer = self.client.call(Target::Broker(*broker), ConnectionKind::Control, &request, limit).await;
-                (*broker, answer.map(|answer| Results::from([(*broker, read(answer))])))
-            });
-            for (broker, answer) in join_all(calls).await {
-                asking.answer(&[broker], answer);
-            }
-        }
-        asking.into_results().map(GroupListing::of)
+        self.ask_each(brokers, ConnectionKind::Control, &request, read).await.map(GroupListing::of)
     }
 }
 
