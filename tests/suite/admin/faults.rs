@@ -7,10 +7,10 @@ use super::{code, only};
 use crate::harness::{Context, Outcome, Suite};
 
 pub(super) fn tests(suite: &mut Suite) {
-    let truthful = "admin::what_a_lost_answer_leaves_open_is_said_of_the_repeated_request";
-    suite.test(truthful, Needs::ANY, a_lost_answer_is_told);
+    let body = what_a_lost_answer_leaves_open_is_said_of_the_repeated_request;
+    suite.test("admin::what_a_lost_answer_leaves_open_is_said_of_the_repeated_request", Needs::ANY, body);
     let heals = "admin::a_request_is_repeated_where_a_controller_coordinator_or_leader_has_moved";
-    suite.test(heals, Needs::ANY, moves_heal);
+    suite.test(heals, Needs::ANY, a_request_is_repeated_where_a_controller_coordinator_or_leader_has_moved);
 }
 
 async fn broker() -> Result<(EmbeddedBroker, Client), Failed> {
@@ -19,7 +19,7 @@ async fn broker() -> Result<(EmbeddedBroker, Client), Failed> {
     Ok((broker, client))
 }
 
-async fn a_lost_answer_is_told(_: Context) -> Outcome {
+async fn what_a_lost_answer_leaves_open_is_said_of_the_repeated_request(_: Context) -> Outcome {
     let (broker, client) = broker().await?;
     let admin = client.admin();
     let lost = || Fault::Disconnect.after_applying();
@@ -43,7 +43,7 @@ async fn a_lost_answer_is_told(_: Context) -> Outcome {
     Ok(())
 }
 
-async fn moves_heal(_: Context) -> Outcome {
+async fn a_request_is_repeated_where_a_controller_coordinator_or_leader_has_moved(_: Context) -> Outcome {
     let (broker, client) = broker().await?;
     let admin = client.admin();
     let faults = broker.faults();

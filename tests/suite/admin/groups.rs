@@ -9,8 +9,16 @@ use super::{code, only};
 use crate::harness::{Context, Outcome, Suite};
 
 pub(super) fn tests(suite: &mut Suite) {
-    suite.test("admin::a_group_with_members_is_shown_and_protected", Needs::ANY, a_live_group_is_protected);
-    suite.test("admin::an_empty_groups_offsets_are_altered_and_deleted", Needs::ANY, an_empty_groups_offsets);
+    suite.test(
+        "admin::a_group_with_members_is_shown_and_protected",
+        Needs::ANY,
+        a_group_with_members_is_shown_and_protected,
+    );
+    suite.test(
+        "admin::an_empty_groups_offsets_are_altered_and_deleted",
+        Needs::ANY,
+        an_empty_groups_offsets_are_altered_and_deleted,
+    );
 }
 
 /// A consumer that has its partitions.
@@ -33,7 +41,7 @@ async fn listed(client: &Client, group: &str) -> Result<Option<ListedGroup>, Fai
     Ok(listing.groups().iter().find(|listed| listed.group_id() == group).cloned())
 }
 
-async fn a_live_group_is_protected(cx: Context) -> Outcome {
+async fn a_group_with_members_is_shown_and_protected(cx: Context) -> Outcome {
     let client = cx.client()?;
     let admin = client.admin();
     let (topic, group) = (cx.topic(&client, "orders", 3).await?, cx.unique("group"));
@@ -61,7 +69,7 @@ async fn a_live_group_is_protected(cx: Context) -> Outcome {
     Ok(consumer.close().await?)
 }
 
-async fn an_empty_groups_offsets(cx: Context) -> Outcome {
+async fn an_empty_groups_offsets_are_altered_and_deleted(cx: Context) -> Outcome {
     let client = cx.client()?;
     let admin = client.admin();
     let (topic, group) = (cx.topic(&client, "orders", 2).await?, cx.unique("group"));

@@ -15,7 +15,7 @@ use crate::harness::{Context, Outcome, Suite};
 
 pub(super) fn tests(suite: &mut Suite) {
     let name = "admin::a_group_of_the_newer_protocol_is_shown_in_the_same_words";
-    suite.test(name, Needs::ANY.real_kafka(), a_newer_group_is_shown);
+    suite.test(name, Needs::ANY.real_kafka(), a_group_of_the_newer_protocol_is_shown_in_the_same_words);
 }
 
 /// A member of a group by KIP-848, by hand: our consumer does not speak it yet.
@@ -52,7 +52,7 @@ impl Member<'_> {
     }
 }
 
-async fn a_newer_group_is_shown(cx: Context) -> Outcome {
+async fn a_group_of_the_newer_protocol_is_shown_in_the_same_words(cx: Context) -> Outcome {
     let client = cx.client()?;
     let admin = client.admin();
     let (topic, group) = (cx.topic(&client, "orders", 2).await?, cx.unique("group"));
