@@ -23,6 +23,7 @@ mod http;
 mod kills;
 mod producer;
 mod pubsub;
+mod security;
 mod silent;
 mod support;
 
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
     kills::tests(&mut suite);
     producer::tests(&mut suite);
     pubsub::tests(&mut suite);
+    security::tests(&mut suite);
     silent::tests(&mut suite);
     match harness::run(&arguments, suite) {
         Ok(code) => code,

@@ -57,6 +57,8 @@ struct Glance {
     connection: Option<Arc<Connection>>,
     failures: u32,
     retry_at: Option<Instant>,
+    /// Why the last attempt failed: what a call is told that has no time for another.
+    failure: Option<Error>,
     /// Everybody who wants the connection waits for one attempt, and shares its failure.
     opening: Option<Flight<Opened>>,
     closed: bool,
@@ -117,7 +119,12 @@ impl Connections {
             Ok(opened) => opened.unwrap_or_else(|| Err(Error::closed())),
             Err(_) => {
                 let what = format!("connecting to {broker}");
-                Err(Error::new(ErrorKind::Timeout { what, after: deadline.saturating_duration_since(started) }))
+                let timeout = ErrorKind::Timeout { what, after: deadline.saturating_duration_since(started) };
+                let timeout = Error::new(timeout);
+                Err(match slot.glance(|glance| glance.failure.clone()) {
+                    Some(failure) => timeout.with_source(failure),
+                    None => timeout,
+                })
             }
         }
     }
@@ -221,6 +228,7 @@ impl Dial {
                 glance.connection = Some(Arc::clone(&connection));
                 glance.failures = 0;
                 glance.retry_at = None;
+                glance.failure = None;
                 Ok(connection)
             }
             Err(error) => {
@@ -229,6 +237,7 @@ impl Dial {
                 tracing::debug!(%broker, ?kind, %error, failures = glance.failures, ?wait, "no connection");
                 glance.connection = None;
                 glance.retry_at = Some(Instant::now() + wait);
+                glance.failure = Some(error.clone());
                 Err(error)
             }
         })

@@ -44,7 +44,7 @@ pub(super) struct Stream {
     answers: Frames<ANSWER_HEAD>,
     /// Correlation ids that were written and not answered, oldest first: a broker answers a connection in order.
     awaited: VecDeque<i32>,
-    answered: bool,
+    answered: u64,
     reader: Option<Waker>,
 }
 
@@ -63,7 +63,7 @@ impl Stream {
             requests: Frames::new(),
             answers: Frames::new(),
             awaited: VecDeque::new(),
-            answered: false,
+            answered: 0,
             reader: None,
         };
         (stream, kill, gate)
@@ -119,10 +119,10 @@ impl Stream {
         let awaited = self.awaited.front() == Some(&correlation);
         if fits && awaited {
             self.awaited.pop_front();
-            self.answered = true;
+            self.answered = self.answered.saturating_add(1);
             return Ok(());
         }
-        if !self.answered {
+        if self.answered == 0 {
             return Err(self.fail(not_kafka(head)));
         }
         Err(self.fail(Ending::new(
@@ -137,15 +137,17 @@ impl Stream {
     /// The broker closed it: what that says depends on what was said before.
     fn closed_by_broker(&self) -> io::Error {
         let head = self.answers.partial();
-        if !self.answered && !head.is_empty() {
+        if self.answered == 0 && !head.is_empty() {
             return self.fail(not_kafka(head));
         }
         self.fail(Ending::new(
             Fault::Lost,
             match (self.answered, self.awaited.is_empty()) {
-                (false, _) => "the broker closed it without a word; does it want TLS?",
-                (true, false) => "the broker closed it without an answer",
-                (true, true) => "the broker closed it",
+                (0, _) => "the broker closed it without a word; does it want TLS?",
+                // ApiVersions is answered before a client has said who it is.
+                (1, false) => "the broker closed it at its first request; does it want SASL?",
+                (_, false) => "the broker closed it without an answer",
+                (_, true) => "the broker closed it",
             },
         ))
     }

@@ -34,15 +34,21 @@ impl Logged {
 /// All records of `topic` up to the end that each partition has when it is first read, by a client of its own and by
 /// plain Fetch requests: what a test judges by shares as little as can be with what it judges.
 pub(crate) async fn read_log(cx: &Context, topic: &str) -> Result<Vec<Logged>, Failed> {
+    let client = cx.client()?;
+    let records = read_log_by(&client, topic).await;
+    client.close().await;
+    records
+}
+
+/// The same by a client that is given, on a cluster that is not the lane's.
+pub(crate) async fn read_log_by(client: &Client, topic: &str) -> Result<Vec<Logged>, Failed> {
     let reading = async {
-        let client = cx.client()?;
         let cluster = client.metadata().topics(&[topic]).await?;
         let partitions = cluster.topic(topic).ok_or("the topic is gone")?.partitions().len();
         let mut records = Vec::new();
         for partition in 0..i32::try_from(partitions)? {
-            read_partition(&client, &TopicPartition::new(topic, partition), &mut records).await?;
+            read_partition(client, &TopicPartition::new(topic, partition), &mut records).await?;
         }
-        client.close().await;
         Ok(records)
     };
     timeout(LIMIT, reading).await.map_err(|_| format!("{topic} is not read within {LIMIT:?}"))?

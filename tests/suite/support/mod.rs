@@ -4,5 +4,5 @@ mod log;
 mod rerouted;
 mod topics;
 
-pub(crate) use log::read_log;
+pub(crate) use log::{read_log, read_log_by};
 pub(crate) use rerouted::Rerouted;

@@ -23,11 +23,9 @@ fn explain_certificate(error: &CertificateError) -> String {
     match error {
         CertificateError::UnknownIssuer => "none of the trusted roots issued its certificate (wrong CA?)".to_owned(),
         CertificateError::NotValidForName => "its certificate is for another host name".to_owned(),
-        CertificateError::NotValidForNameContext { expected, presented } => format!(
-            "its certificate is not for {} but for {}",
-            expected.to_str(),
-            if presented.is_empty() { "no name".to_owned() } else { presented.join(", ") }
-        ),
+        CertificateError::NotValidForNameContext { expected, presented } => {
+            format!("its certificate is not for {} but for {}", expected.to_str(), names(presented))
+        }
         CertificateError::Expired => "its certificate has expired".to_owned(),
         CertificateError::ExpiredContext { time, not_after } => {
             format!("its certificate expired {} s ago", time.as_secs().saturating_sub(not_after.as_secs()))
@@ -37,6 +35,15 @@ fn explain_certificate(error: &CertificateError) -> String {
             format!("its certificate is valid in {} s only", not_before.as_secs().saturating_sub(time.as_secs()))
         }
         other => format!("its certificate is not valid: {other}"),
+    }
+}
+
+/// Names as webpki spells them, such as `DnsName("localhost")`.
+fn names(presented: &[String]) -> String {
+    let name = |spelled: &String| spelled.split('"').nth(1).unwrap_or(spelled).escape_debug().to_string();
+    match presented {
+        [] => "no name".to_owned(),
+        names => names.iter().take(10).map(name).collect::<Vec<_>>().join(", "),
     }
 }
 
@@ -58,6 +65,15 @@ fn explain_alert(alert: AlertDescription) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_told_as_people_write_them() {
+        assert_eq!(
+            names(&[r#"DnsName("localhost")"#.to_owned(), "IpAddress(127.0.0.1)".to_owned()]),
+            "localhost, IpAddress(127.0.0.1)"
+        );
+        assert_eq!(names(&[]), "no name");
+    }
 
     #[test]
     fn what_is_wrong_is_said_so_that_it_can_be_mended() {
