@@ -1,36 +1,75 @@
 //! Work that many wait for and that is done once.
 
-use tokio::sync::watch;
+use std::{
+    pin::pin,
+    sync::{Arc, OnceLock},
+};
+
+use tokio::sync::Notify;
 
 use crate::env::{Env, Task};
 
 /// Work under way in a task of its own. A waiter that is dropped, or held without being polled, holds nobody up.
 #[derive(Debug)]
 pub(crate) struct Flight<T> {
-    landed: watch::Receiver<Option<T>>,
+    landed: Arc<Landed<T>>,
     task: Task,
+}
+
+/// The result, `None` if the work was given up. Waiters are woken in the order in which they came: records that waited
+/// for their topic's metadata go on in their order.
+#[derive(Debug)]
+struct Landed<T> {
+    result: OnceLock<Option<T>>,
+    waiters: Notify,
+}
+
+impl<T> Landed<T> {
+    fn land(&self, result: Option<T>) {
+        // What has landed before stays.
+        let _ = self.result.set(result);
+        self.waiters.notify_waiters();
+    }
+}
+
+/// Tells the waiters when the work is given up.
+struct Aloft<T>(Arc<Landed<T>>);
+
+impl<T> Drop for Aloft<T> {
+    fn drop(&mut self) {
+        self.0.land(None);
+    }
 }
 
 impl<T: Clone + Send + Sync + 'static> Flight<T> {
     /// Starts `work` as a task called `name`.
     pub(crate) fn start(env: &Env, name: &'static str, work: impl Future<Output = T> + Send + 'static) -> Self {
-        let (done, landed) = watch::channel(None);
+        let landed = Arc::new(Landed { result: OnceLock::new(), waiters: Notify::new() });
+        let aloft = Aloft(Arc::clone(&landed));
         let task = env.spawn(name, async move {
             let result = work.await;
-            done.send_replace(Some(result));
+            aloft.0.land(Some(result));
         });
         Self { landed, task }
     }
 
     /// Whether the result is still to come.
     pub(crate) fn is_under_way(&self) -> bool {
-        self.landed.borrow().is_none() && !self.task.is_finished()
+        self.landed.result.get().is_none() && !self.task.is_finished()
     }
 
     /// The result; `None` if the work was given up.
     pub(crate) fn landing(&self) -> impl Future<Output = Option<T>> + Send + use<T> {
-        let mut landed = self.landed.clone();
-        async move { landed.wait_for(Option::is_some).await.ok().and_then(|result| result.clone()) }
+        let landed = Arc::clone(&self.landed);
+        async move {
+            let mut woken = pin!(landed.waiters.notified());
+            // In line before the look: a result that comes in between wakes us.
+            woken.as_mut().enable();
+            if landed.result.get().is_none() {
+                woken.await;
+            }
+            landed.result.get().cloned().flatten()
+        }
     }
 }
 
@@ -60,5 +99,30 @@ mod tests {
         let landing = flight.landing();
         drop(flight);
         assert_eq!(landing.await, None);
+    }
+
+    #[tokio::test]
+    async fn waiters_go_on_in_the_order_in_which_they_came() {
+        let (go, gone) = tokio::sync::oneshot::channel::<()>();
+        let flight = Flight::start(&Env::system(), "test", async move {
+            let _ = gone.await;
+        });
+        let order = std::sync::Mutex::new(Vec::new());
+        let waiters = (0..100).map(|number| {
+            let (landing, order) = (flight.landing(), &order);
+            async move {
+                landing.await;
+                order.lock().expect("no panic").push(number);
+            }
+        });
+        let waiters = futures_util::future::join_all(waiters);
+        let ((), _) = tokio::join!(
+            async {
+                tokio::task::yield_now().await;
+                go.send(()).expect("the flight waits");
+            },
+            waiters
+        );
+        assert!(order.into_inner().expect("no panic").is_sorted());
     }
 }

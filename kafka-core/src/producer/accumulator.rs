@@ -19,7 +19,7 @@ use super::{
     record::ProducerRecord,
     topics::{Known, Topics},
 };
-use crate::{env::Env, error::Error, metadata::Cluster, topic_partition::TopicPartition};
+use crate::{env::Env, error::Error, metadata::Cluster, record::BatchBuilder, topic_partition::TopicPartition};
 
 /// The producer's queues. Bounded by the memory that each record brings with it.
 #[derive(Debug)]
@@ -36,7 +36,12 @@ pub(super) struct Accumulator {
     linger: Duration,
     delivery_timeout: Duration,
     memory: Arc<Semaphore>,
+    /// Buffers of batches that are done.
+    spare: Vec<Vec<u8>>,
 }
+
+/// How many buffers are kept: those of the batches that one broker has in flight, and some that fill.
+const SPARE_MAX: usize = 8;
 
 /// The partitions' queues. A partition keeps its slot as long as the producer lives.
 #[derive(Debug, Default)]
@@ -84,6 +89,7 @@ impl Accumulator {
             linger: config.linger,
             delivery_timeout: config.delivery_timeout,
             memory,
+            spare: Vec::new(),
         }
     }
 
@@ -122,9 +128,12 @@ impl Accumulator {
         let joins = queue.has_room(size, self.batch_size);
         if !joins {
             let created = Instant::now();
-            let (name, capacity) = (queue.topic_partition.clone(), queue.usual_size.max(size));
+            let builder = match self.spare.pop() {
+                Some(buffer) => BatchBuilder::reusing(buffer),
+                None => BatchBuilder::with_capacity(queue.usual_size.max(size)),
+            };
             let times = (created, created + self.delivery_timeout);
-            let batch = Batch::new(self.next_id, name, capacity, times, &self.memory);
+            let batch = Batch::new(self.next_id, queue.topic_partition.clone(), builder, times, &self.memory);
             self.outstanding.insert(self.next_id, Arc::clone(batch.promise.completion()));
             self.next_id = self.next_id.saturating_add(1);
             queue.batches.push_back(batch);
@@ -196,6 +205,13 @@ impl Accumulator {
     /// A batch's fate is known.
     pub(super) fn done(&mut self, id: u64) {
         self.outstanding.remove(&id);
+    }
+
+    /// Keeps a buffer for the next batch: fresh memory costs more than what is written to it.
+    pub(super) fn recycle(&mut self, buffer: Vec<u8>) {
+        if self.spare.len() < SPARE_MAX && buffer.capacity() <= self.batch_size.saturating_mul(2) {
+            self.spare.push(buffer);
+        }
     }
 
     /// Whether nothing waits and nothing is in flight.

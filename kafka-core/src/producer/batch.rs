@@ -51,11 +51,11 @@ impl Drop for Lent {
 }
 
 impl Batch {
-    /// A batch with room for `capacity` bytes, whose records' memory comes out of `pool`.
+    /// A batch in the making, whose records' memory comes out of `pool`.
     pub(super) fn new(
         id: u64,
         topic_partition: TopicPartition,
-        capacity: usize,
+        builder: BatchBuilder,
         (created, deadline): (Instant, Instant),
         pool: &Arc<Semaphore>,
     ) -> Self {
@@ -67,7 +67,7 @@ impl Batch {
             attempts: 0,
             not_before: None,
             last_error: None,
-            contents: Contents::Open(BatchBuilder::with_capacity(capacity)),
+            contents: Contents::Open(builder),
             memory: Lent { pool: Arc::clone(pool), bytes: 0 },
         }
     }
@@ -131,10 +131,50 @@ impl Batch {
         bytes
     }
 
+    /// Its buffer, for another batch, if no request can read it any more: one that is given up while it is on the wire
+    /// must not change there (CVE-2026-35554).
+    pub(super) fn into_buffer(self) -> Option<Vec<u8>> {
+        match self.contents {
+            Contents::Encoded { bytes, .. } if bytes.is_unique() => Some(bytes.into()),
+            _ => None,
+        }
+    }
+
     /// Takes the stamp away: the next [`Self::encode`] gives another.
     pub(super) fn unstamp(&mut self) {
         if let Contents::Encoded { stamp, .. } = &mut self.contents {
             *stamp = None;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_that_a_request_may_still_read_is_not_used_again() {
+        for on_the_wire in [false, true] {
+            let now = Instant::now();
+            let pool = Arc::new(Semaphore::new(10));
+            let mut builder = BatchBuilder::new();
+            builder.push(7, None, Some(b"value"), &[]);
+            let mut batch = Batch::new(0, TopicPartition::new("orders", 0), builder, (now, now), &pool);
+            let request = batch.encode(ProducerStamp { producer_id: 7, producer_epoch: 0, base_sequence: 0 });
+            let request = on_the_wire.then_some(request);
+            assert_eq!(batch.into_buffer().is_none(), request.is_some());
+        }
+    }
+
+    #[test]
+    fn memory_goes_back_with_the_batch() {
+        let now = Instant::now();
+        let pool = Arc::new(Semaphore::new(10));
+        let mut batch = Batch::new(0, TopicPartition::new("orders", 0), BatchBuilder::new(), (now, now), &pool);
+        batch.hold(pool.try_acquire_many(4).expect("there are ten"));
+        batch.hold(pool.try_acquire_many(5).expect("there are six"));
+        assert_eq!(pool.available_permits(), 1);
+        drop(batch);
+        assert_eq!(pool.available_permits(), 10);
     }
 }

@@ -32,7 +32,12 @@ impl BatchBuilder {
 
     /// An empty batch with room for this many bytes.
     pub fn with_capacity(bytes: usize) -> Self {
-        let mut buffer = Vec::with_capacity(bytes.max(HEADER_LEN));
+        Self::reusing(Vec::with_capacity(bytes.max(HEADER_LEN)))
+    }
+
+    /// An empty batch in a buffer that nobody reads any more; what it holds is forgotten.
+    pub(crate) fn reusing(mut buffer: Vec<u8>) -> Self {
+        buffer.clear();
         buffer.resize(HEADER_LEN, 0);
         Self { buffer, count: 0, base_timestamp: -1, max_timestamp: -1 }
     }

@@ -109,7 +109,11 @@ impl Sender {
             tracing::warn!(partition = %batch.topic_partition(), records = batch.count(), %error, "batch not delivered");
         }
         batch.promise.complete(result);
-        self.shared.accumulator(|accumulator| accumulator.done(batch.id));
+        let (id, buffer) = (batch.id, batch.into_buffer());
+        self.shared.accumulator(|accumulator| {
+            accumulator.done(id);
+            buffer.into_iter().for_each(|buffer| accumulator.recycle(buffer));
+        });
     }
 
     /// Gives up what is past its deadline.

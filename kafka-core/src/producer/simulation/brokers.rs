@@ -1,6 +1,7 @@
 //! Two brokers that share their logs, and what goes wrong with them, by a seed.
 
 use std::{
+    collections::VecDeque,
     ops::AddAssign,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -28,6 +29,9 @@ pub(super) struct Seen {
     pub(super) out_of_order: usize,
     pub(super) truncated: usize,
     pub(super) new_epochs: usize,
+    /// The most bytes of records in one request.
+    pub(super) largest_request: usize,
+    pub(super) requests: usize,
 }
 
 impl AddAssign for Seen {
@@ -39,6 +43,8 @@ impl AddAssign for Seen {
         self.out_of_order += other.out_of_order;
         self.truncated += other.truncated;
         self.new_epochs += other.new_epochs;
+        self.largest_request = self.largest_request.max(other.largest_request);
+        self.requests += other.requests;
     }
 }
 
@@ -70,7 +76,18 @@ pub(super) enum Lot {
 #[derive(Debug)]
 struct World {
     random: u64,
+    /// Nothing goes wrong but what the script says.
     calm: bool,
+    /// What happens to the next Produce requests, one after the other.
+    script: VecDeque<(Fate, Lot)>,
+    /// The part of it that is about the request in hand.
+    lot: Lot,
+    /// No connection comes about.
+    away: bool,
+    /// Metadata tells of the first leaders for ever.
+    frozen: bool,
+    /// The epoch that new producer ids begin with.
+    first_epoch: i16,
     logs: Vec<Log>,
     /// The leaders that Metadata tells of: sometimes those of a moment ago.
     told: Vec<(i32, i32)>,
@@ -95,6 +112,11 @@ impl Cluster {
         let world = World {
             random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15),
             calm: false,
+            script: VecDeque::new(),
+            lot: Lot::Truth,
+            away: false,
+            frozen: false,
+            first_epoch: 0,
             logs,
             told,
             next_producer_id: 1,
@@ -102,6 +124,14 @@ impl Cluster {
             connections: Vec::new(),
         };
         Self { world: Arc::new(Mutex::new(world)), cuts: watch::Sender::new(0) }
+    }
+
+    /// Brokers that do nothing wrong but this, to one request after the other.
+    pub(super) fn scripted(partitions: i32, script: impl IntoIterator<Item = (Fate, Lot)>) -> Self {
+        let cluster = Self::start(7, partitions);
+        cluster.heal();
+        cluster.world().script.extend(script);
+        cluster
     }
 
     fn world(&self) -> MutexGuard<'_, World> {
@@ -119,6 +149,10 @@ impl Cluster {
 
     pub(super) fn see(&self, note: impl FnOnce(&mut Seen)) {
         note(&mut self.world().seen);
+    }
+
+    pub(super) fn partitions(&self) -> i32 {
+        i32::try_from(self.world().logs.len()).expect("few")
     }
 
     pub(super) fn values(&self, partition: i32) -> Vec<String> {
@@ -141,17 +175,45 @@ impl Cluster {
         self.cuts.subscribe()
     }
 
-    pub(super) fn producer_id(&self) -> i64 {
+    pub(super) fn set_away(&self, away: bool) {
+        self.world().away = away;
+        self.cuts.send_modify(|cuts| *cuts += 1);
+    }
+
+    pub(super) fn is_away(&self) -> bool {
+        self.world().away
+    }
+
+    /// Metadata tells no news from now on.
+    pub(super) fn freeze_metadata(&self) {
+        self.world().frozen = true;
+    }
+
+    pub(super) fn elect(&self, partition: usize, leader: i32) {
+        self.world().logs[partition].elect(leader, 0);
+    }
+
+    pub(super) fn set_first_epoch(&self, epoch: i16) {
+        self.world().first_epoch = epoch;
+    }
+
+    /// A new producer id and its first epoch.
+    pub(super) fn producer_id(&self) -> (i64, i16) {
         let mut world = self.world();
         world.next_producer_id += 1;
-        world.next_producer_id
+        (world.next_producer_id, world.first_epoch)
+    }
+
+    /// The stamps in a partition's log.
+    pub(super) fn stamps(&self, partition: usize) -> Vec<ProducerStamp> {
+        self.world().logs[partition].stamps()
     }
 
     /// Leader and epoch of each partition, as a broker that may lag behind knows them.
     pub(super) fn told_leaders(&self) -> Vec<(i32, i32)> {
         let lags = self.random(3) == 0 && !self.is_calm();
         let mut world = self.world();
-        if !lags {
+        if !lags && !world.frozen {
             world.told = world.logs.iter().map(|log| (log.leader, log.leader_epoch)).collect();
         }
         world.told.clone()
@@ -178,7 +240,10 @@ impl Cluster {
 
     pub(super) fn fate(&self) -> Fate {
         if self.is_calm() {
-            return Fate::Fine;
+            let mut world = self.world();
+            let (fate, lot) = world.script.pop_front().unwrap_or((Fate::Fine, Lot::Truth));
+            world.lot = lot;
+            return fate;
         }
         let millis = Duration::from_millis(self.random(2_500));
         match self.random(24) {
@@ -194,7 +259,7 @@ impl Cluster {
 
     pub(super) fn lot(&self) -> Lot {
         if self.is_calm() {
-            return Lot::Truth;
+            return self.world().lot;
         }
         match self.random(40) {
             0 => Lot::Refused(ErrorCode::NOT_ENOUGH_REPLICAS),

@@ -50,6 +50,10 @@ impl Log {
         self.entries.iter().flat_map(|entry| entry.values.clone()).collect()
     }
 
+    pub(super) fn stamps(&self) -> Vec<ProducerStamp> {
+        self.entries.iter().map(|entry| entry.stamp).collect()
+    }
+
     pub(super) fn append(&mut self, batch: &Batch, values: Vec<String>) -> Result<Appended, ErrorCode> {
         let stamp = batch.producer().expect("the producer is idempotent");
         let last_sequence = stamp.base_sequence + i32::try_from(values.len()).expect("small") - 1;

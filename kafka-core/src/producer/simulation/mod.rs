@@ -2,7 +2,9 @@
 //! record is compared with the logs.
 
 mod brokers;
+mod limits;
 mod log;
+mod scenarios;
 mod wire;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -29,13 +31,7 @@ struct Said {
 /// Sends numbered records to every partition while the cluster misbehaves, and again when it does not any more.
 async fn run(seed: u64) -> Seen {
     let cluster = Cluster::start(seed, PARTITIONS);
-    let client = Client::builder()
-        .bootstrap([BrokerAddr::new("sim", 1), BrokerAddr::new("sim", 2)])
-        .request_timeout(REQUEST_TIMEOUT)
-        .env(seeded(seed))
-        .connector(Arc::new(cluster.clone()))
-        .build()
-        .expect("the settings are valid");
+    let client = client(&cluster, seed);
     let producer = Producer::builder(&client)
         .batch_size(150)
         .linger(Duration::from_millis(cluster.random(6)))
@@ -70,6 +66,15 @@ async fn run(seed: u64) -> Seen {
     cluster.seen()
 }
 
+fn client(cluster: &Cluster, seed: u64) -> Client {
+    let client = Client::builder()
+        .bootstrap([BrokerAddr::new("sim", 1), BrokerAddr::new("sim", 2)])
+        .request_timeout(REQUEST_TIMEOUT)
+        .env(seeded(seed))
+        .connector(Arc::new(cluster.clone()));
+    client.build().expect("the settings are valid")
+}
+
 async fn enqueue(producer: &Producer, cluster: &Cluster, number: u32, acks: &mut Vec<(i32, String, Ack)>) {
     let partition = i32::try_from(cluster.random(3)).expect("small");
     let value = format!("{number:04}");
@@ -83,7 +88,7 @@ async fn enqueue(producer: &Producer, cluster: &Cluster, number: u32, acks: &mut
 /// Exactly once, in order, and truthfully.
 fn judge(seed: u64, cluster: &Cluster, said: &[Said]) {
     let mut logs: BTreeMap<i32, Vec<String>> = BTreeMap::new();
-    for partition in 0..PARTITIONS {
+    for partition in 0..cluster.partitions() {
         let log = cluster.values(partition);
         assert!(log.is_sorted_by(|a, b| a < b), "seed {seed}: partition {partition} is out of order: {log:?}");
         logs.insert(partition, log);

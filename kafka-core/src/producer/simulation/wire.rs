@@ -36,7 +36,7 @@ use crate::{
 impl Connector for Cluster {
     fn connect<'a>(&'a self, addr: &'a BrokerAddr) -> BoxFuture<'a, io::Result<Io>> {
         Box::pin(async move {
-            if self.random(10) == 0 && !self.is_calm() {
+            if self.is_away() || self.random(10) == 0 && !self.is_calm() {
                 return Err(io::ErrorKind::ConnectionRefused.into());
             }
             let (ours, theirs) = tokio::io::duplex(64 << 10);
@@ -117,9 +117,11 @@ async fn answer_frame(cluster: &Cluster, broker: i32, frame: &Frame) -> Option<B
         (Some(request), _) => produce(cluster, broker, request).await?.encode(&mut out, version),
         (None, ApiKey::ApiVersions) => api_versions().encode(&mut out, version),
         (None, ApiKey::Metadata) => metadata(cluster).encode(&mut out, version),
-        (None, _) => InitProducerIdResponse::default()
-            .with_producer_id(ProducerId(cluster.producer_id()))
-            .encode(&mut out, version),
+        (None, _) => {
+            let (id, epoch) = cluster.producer_id();
+            let answer = InitProducerIdResponse::default().with_producer_id(ProducerId(id)).with_producer_epoch(epoch);
+            answer.encode(&mut out, version)
+        }
     };
     encoded.expect("encodes");
     let length = i32::try_from(out.len() - 4).expect("short");
@@ -154,11 +156,20 @@ fn metadata(cluster: &Cluster) -> MetadataResponse {
     let topic = MetadataResponseTopic::default()
         .with_name(Some(TopicName(StrBytes::from_static_str("orders"))))
         .with_partitions(partitions.collect());
-    MetadataResponse::default().with_brokers(brokers.to_vec()).with_topics(vec![topic])
+    let missing = MetadataResponseTopic::default()
+        .with_name(Some(TopicName(StrBytes::from_static_str("no-such-topic"))))
+        .with_error_code(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION.0);
+    MetadataResponse::default().with_brokers(brokers.to_vec()).with_topics(vec![topic, missing])
 }
 
 /// The answer, unless the connection ends without one.
 async fn produce(cluster: &Cluster, broker: i32, request: &Arc<ProduceRequest>) -> Option<ProduceResponse> {
+    let partitions = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
+    let bytes = partitions.filter_map(|data| data.records.as_ref()).map(Bytes::len).sum();
+    cluster.see(|seen| {
+        seen.largest_request = seen.largest_request.max(bytes);
+        seen.requests += 1;
+    });
     let fate = cluster.fate();
     match fate {
         Fate::Silent { applied } | Fate::Cut { applied } => {
@@ -226,7 +237,8 @@ fn answer(cluster: &Cluster, broker: i32, applied: Applied) -> ProduceResponse {
             refused => {
                 let code = refused.err().unwrap_or(ErrorCode::NOT_LEADER_OR_FOLLOWER);
                 let (leader, epoch) = cluster.leader(index);
-                let knows = code == ErrorCode::NOT_LEADER_OR_FOLLOWER && cluster.random(2) == 0;
+                let moved = code == ErrorCode::NOT_LEADER_OR_FOLLOWER && leader != broker;
+                let knows = moved && (cluster.is_calm() || cluster.random(2) == 0);
                 let hint = LeaderIdAndEpoch::default().with_leader_id(BrokerId(leader)).with_leader_epoch(epoch);
                 let answer = if knows { answer.with_current_leader(hint) } else { answer };
                 answer.with_error_code(code.0).with_base_offset(-1).with_log_start_offset(-1)
