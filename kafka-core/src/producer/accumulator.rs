@@ -161,11 +161,6 @@ impl Accumulator {
             .collect()
     }
 
-    /// When the first batch of `slot` is due; `None` if there is none.
-    pub(super) fn next_due_at(&self, slot: usize, short_of_memory: bool) -> Option<Instant> {
-        self.due_at(self.queues.slots.get(slot)?, short_of_memory)
-    }
-
     fn due_at(&self, queue: &Queue, short_of_memory: bool) -> Option<Instant> {
         let first = queue.batches.front()?;
         let at_once = queue.batches.len() > 1

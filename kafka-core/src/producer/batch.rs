@@ -9,7 +9,7 @@ use tokio::{
 use super::ack::Promise;
 use crate::{
     error::Error,
-    record::{BatchBuilder, Compression, ProducerStamp, restamped},
+    record::{BatchBuilder, Compression, CompressionError, ProducerStamp, restamped},
     topic_partition::TopicPartition,
 };
 
@@ -116,19 +116,23 @@ impl Batch {
         }
     }
 
-    /// The bytes to send. A batch without a stamp gets this one.
-    pub(super) fn encode(&mut self, new_stamp: ProducerStamp) -> Bytes {
+    /// The bytes to send. A batch without a stamp gets this one; it is compressed the first time only.
+    ///
+    /// # Errors
+    /// It cannot be compressed so.
+    pub(super) fn encode(
+        &mut self,
+        new_stamp: ProducerStamp,
+        compression: Compression,
+    ) -> Result<Bytes, CompressionError> {
         let count = self.count();
         let bytes = match &mut self.contents {
-            Contents::Encoded { bytes, stamp: Some(_), .. } => return bytes.clone(),
+            Contents::Encoded { bytes, stamp: Some(_), .. } => return Ok(bytes.clone()),
             Contents::Encoded { bytes, stamp: None, .. } => restamped(bytes, new_stamp),
-            Contents::Open(builder) => {
-                // Not compressed, and bounded by buffer.memory: nothing can fail.
-                std::mem::take(builder).finish(Some(new_stamp), Compression::NONE).unwrap_or_default()
-            }
+            Contents::Open(builder) => std::mem::take(builder).finish(Some(new_stamp), compression)?,
         };
         self.contents = Contents::Encoded { bytes: bytes.clone(), stamp: Some(new_stamp), count };
-        bytes
+        Ok(bytes)
     }
 
     /// Its buffer, for another batch, if no request can read it any more: one that is given up while it is on the wire
@@ -160,7 +164,8 @@ mod tests {
             let mut builder = BatchBuilder::new();
             builder.push(7, None, Some(b"value"), &[]);
             let mut batch = Batch::new(0, TopicPartition::new("orders", 0), builder, (now, now), &pool);
-            let request = batch.encode(ProducerStamp { producer_id: 7, producer_epoch: 0, base_sequence: 0 });
+            let stamp = ProducerStamp { producer_id: 7, producer_epoch: 0, base_sequence: 0 };
+            let request = batch.encode(stamp, Compression::NONE).expect("it needs no codec");
             let request = on_the_wire.then_some(request);
             assert_eq!(batch.into_buffer().is_none(), request.is_some());
         }

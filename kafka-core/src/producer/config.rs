@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::Producer;
-use crate::{client::Client, error::Error};
+use crate::{client::Client, error::Error, record::Compression};
 
 /// A producer's settings, checked together by [`ProducerBuilder::build`].
 #[derive(Clone, Debug)]
@@ -19,6 +19,7 @@ pub(super) struct ProducerConfig {
     pub(super) max_request_size: usize,
     pub(super) delivery_timeout: Duration,
     pub(super) max_block: Duration,
+    pub(super) compression: Compression,
 }
 
 impl ProducerBuilder {
@@ -30,6 +31,7 @@ impl ProducerBuilder {
             max_request_size: 1 << 20,
             delivery_timeout: Duration::from_secs(120),
             max_block: Duration::from_secs(60),
+            compression: Compression::NONE,
         };
         Self { client: client.clone(), config }
     }
@@ -43,6 +45,13 @@ impl ProducerBuilder {
     /// How large a batch grows, in bytes; default 16 KiB. A larger record gets a batch of its own. Kafka: `batch.size`.
     pub fn batch_size(mut self, bytes: usize) -> Self {
         self.config.batch_size = bytes;
+        self
+    }
+
+    /// How batches are compressed: a codec, or [`Compression`] with its level; default not at all. Kafka:
+    /// `compression.type`, `compression.<codec>.level`.
+    pub fn compression(mut self, compression: impl Into<Compression>) -> Self {
+        self.config.compression = compression.into();
         self
     }
 
@@ -85,17 +94,44 @@ impl ProducerBuilder {
 }
 
 impl ProducerConfig {
-    fn problems(&self) -> Vec<&'static str> {
-        [
+    fn problems(&self) -> Vec<String> {
+        let problems = [
             (self.batch_size == 0, "batch.size is zero"),
             (self.batch_size > self.max_request_size, "batch.size exceeds max.request.size"),
             (self.max_request_size > self.buffer_memory, "max.request.size exceeds buffer.memory"),
             (self.buffer_memory > 1 << 30, "buffer.memory exceeds 1 GiB"),
             (self.linger >= self.delivery_timeout, "linger.ms is not shorter than delivery.timeout.ms"),
             (self.max_block.is_zero(), "max.block.ms of zero never lets a record in: use try_enqueue"),
-        ]
-        .into_iter()
-        .filter_map(|(wrong, problem)| wrong.then_some(problem))
-        .collect()
+        ];
+        let problems = problems.into_iter().filter(|(wrong, _)| *wrong).map(|(_, problem)| problem.to_owned());
+        problems.chain(self.compression.check().err().map(|error| error.to_string())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connector::BrokerAddr;
+
+    #[tokio::test]
+    async fn every_problem_is_named_together() {
+        let client = Client::builder().bootstrap([BrokerAddr::new("localhost", 9092)]).build().expect("valid");
+        let settings = Producer::builder(&client)
+            .batch_size(2 << 20)
+            .buffer_memory(1 << 10)
+            .linger(Duration::from_secs(200))
+            .max_block(Duration::ZERO)
+            .compression(Compression::gzip(77));
+        let text = settings.build().expect_err("nothing of it fits").to_string();
+        for problem in [
+            "batch.size exceeds max.request.size",
+            "max.request.size exceeds buffer.memory",
+            "linger.ms is not shorter",
+            "max.block.ms",
+            "gzip",
+        ] {
+            assert!(text.contains(problem), "{problem} is missing from: {text}");
+        }
+        assert!(Producer::builder(&client).build().is_ok());
     }
 }

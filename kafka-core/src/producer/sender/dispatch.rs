@@ -1,9 +1,6 @@
 //! What goes out now: batches that are due, gathered into requests by leader.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -11,8 +8,12 @@ use tokio::time::Instant;
 use super::{Event, IN_FLIGHT_PER_BROKER, Sender, Sent};
 use crate::{
     client::{ConnectionKind, Target},
+    error::Error,
     metadata::Cluster,
-    producer::{accumulator::Waiting, lane::Lane},
+    producer::{
+        accumulator::Waiting,
+        lane::{Concluded, Lane},
+    },
     protocol::{Produce, ProducePartition, ProduceTopic},
     record::ProducerStamp,
     topic_partition::TopicPartition,
@@ -54,6 +55,7 @@ impl Sender {
     pub(super) fn dispatch(&mut self) {
         let now = Instant::now();
         self.next_look = now + super::IDLE;
+        self.has_more = false;
         let cluster = self.shared.client.metadata().cluster();
         let short = self.is_short_of_memory();
         let waiting = self.shared.accumulator(|accumulator| {
@@ -105,55 +107,35 @@ impl Sender {
         due.into_iter().map(|(slot, topic_partition)| Due { slot, topic_partition }).collect()
     }
 
-    /// Whether the partition has another batch for the next request.
-    fn has_more(&self, slot: usize, now: Instant) -> bool {
-        // Failed batches go one at a time (rule 9), and before newer ones.
-        if self.lanes.get(&slot).is_some_and(|lane| lane.next_again().is_some()) {
-            return false;
-        }
-        let short = self.is_short_of_memory();
-        self.shared.accumulator(|accumulator| accumulator.next_due_at(slot, short)).is_some_and(|at| at <= now)
-    }
-
-    /// Fills requests for one leader, as many as may be in flight; each partition has one batch in a request.
+    /// Sends one request to a leader, with one batch of each partition, as far as they fit.
+    ///
+    /// One a turn: filling it may compress `max.request.size` bytes, which takes milliseconds, at worst some tens. In
+    /// between the loop yields, so that a heartbeat on the same thread, due every few seconds, waits no longer.
     fn send_to(&mut self, leader: i32, mut due: Vec<Due>, now: Instant) {
         let lines = self.brokers.entry(leader).or_default();
         if let Some(until) = lines.muted_until.filter(|until| *until > now) {
             return self.look_again(until);
         }
+        if lines.in_flight >= IN_FLIGHT_PER_BROKER {
+            return;
+        }
         // Where the last request was full, the next goes on: no partition waits for the others for ever.
         let (last, count) = (lines.last, due.len().max(1));
         let start = due.partition_point(|due| last.is_some_and(|last| due.slot <= last));
         due.rotate_left(start % count);
-        let mut due = VecDeque::from(due);
-        while self.brokers.entry(leader).or_default().in_flight < IN_FLIGHT_PER_BROKER {
-            let taken = self.fill(leader, &mut due);
-            if taken.is_empty() {
-                return;
-            }
-            due.extend(taken.into_iter().filter(|taken| self.has_more(taken.slot, now)));
-        }
-    }
-
-    /// Sends one request with what fits of the partitions that are due; says which those are.
-    fn fill(&mut self, leader: i32, due: &mut VecDeque<Due>) -> Vec<Due> {
         let mut filling = Filling::default();
-        let mut taken = Vec::new();
-        while let Some(next) = due.front() {
-            if !filling.fits(self.next_size(next.slot), self.shared.config.max_request_size) {
+        for due in &due {
+            if !filling.fits(self.next_size(due.slot), self.shared.config.max_request_size) {
                 break;
             }
-            let Some(next) = due.pop_front() else { break };
-            if let Some((stamp, records)) = self.take(next.slot, leader) {
-                filling.add(&next, stamp, records);
-                taken.push(next);
+            if let Some((stamp, records)) = self.take(due.slot, leader) {
+                filling.add(due, stamp, records);
             }
         }
         if !filling.sent.is_empty() {
-            self.brokers.entry(leader).or_default().last = taken.last().map(|due| due.slot);
             self.send(leader, filling);
+            self.has_more = true;
         }
-        taken
     }
 
     fn next_size(&self, slot: usize) -> usize {
@@ -184,10 +166,20 @@ impl Sender {
             }
             None => lane.sequence.stamp(identity, leader, batch.count(), lane.last_sent.elapsed()),
         };
-        let records = batch.encode(stamp);
-        batch.promise.maybe_written = true;
-        lane.put_sent(batch);
-        Some((stamp, records))
+        match batch.encode(stamp, self.shared.config.compression) {
+            Ok(records) => {
+                batch.promise.maybe_written = true;
+                lane.put_sent(batch);
+                Some((stamp, records))
+            }
+            Err(cause) => {
+                // The sequence goes on without it, as without any batch that is given up.
+                lane.sequence.give_up(stamp);
+                let error = Error::invalid(format!("a batch for {} cannot be written", batch.topic_partition()));
+                self.conclude(Concluded { batch, result: Err(error.with_source(cause)) });
+                None
+            }
+        }
     }
 
     fn send(&mut self, broker: i32, filling: Filling) {
@@ -199,6 +191,7 @@ impl Sender {
         let client = self.shared.client.clone();
         let lines = self.brokers.entry(broker).or_default();
         lines.in_flight = lines.in_flight.saturating_add(1);
+        lines.last = sent.last().map(|sent| sent.slot);
         self.requests.push(Box::pin(async move {
             let result = client.call(Target::Broker(broker), ConnectionKind::Produce, &request, limit).await;
             Event::Produced { broker, sent, result }

@@ -8,7 +8,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use kafka_protocol::messages::InitProducerIdResponse;
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    task::yield_now,
+    time::{Instant, sleep_until},
+};
 
 use super::{
     handle::Shared,
@@ -65,6 +68,8 @@ struct Sender {
     /// The metadata generation that a failure has shown to be old.
     stale: Option<u64>,
     next_look: Instant,
+    /// Whether the last turn sent something, and more may follow at once.
+    has_more: bool,
 }
 
 /// Runs until the producer is closed and drained.
@@ -81,6 +86,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
         refreshed_at: Instant::now(),
         stale: None,
         next_look: Instant::now(),
+        has_more: false,
     };
     loop {
         sender.expire();
@@ -88,10 +94,11 @@ pub(super) async fn run(shared: Arc<Shared>) {
         if sender.shared.accumulator(|accumulator| accumulator.is_closed() && accumulator.is_drained()) {
             return;
         }
-        let shared = Arc::clone(&sender.shared);
+        let (shared, has_more) = (Arc::clone(&sender.shared), sender.has_more);
         tokio::select! {
             biased;
             Some(event) = sender.requests.next() => sender.handle(event),
+            () = yield_now(), if has_more => {}
             () = shared.wake.notified() => {}
             () = sleep_until(sender.next_look) => {}
         }
