@@ -66,6 +66,12 @@ impl Compression {
             _ => Ok(()),
         }
     }
+
+    /// What the codec said when it gave up.
+    #[cfg(any(feature = "gzip", feature = "lz4", feature = "snappy"))]
+    pub(super) fn failed(self, error: impl ToString) -> CompressionError {
+        CompressionError::Failed { codec: self.codec, detail: error.to_string() }
+    }
 }
 
 impl Default for Compression {

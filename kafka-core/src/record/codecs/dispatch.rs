@@ -1,7 +1,15 @@
+use super::{gzip, lz4, snappy, zstd};
 use crate::record::{Codec, Compression, CompressionError, RecordErrorKind};
 
 /// Why bytes do not decompress.
 #[derive(Debug, PartialEq, Eq)]
+#[cfg_attr(
+    any(
+        all(feature = "gzip", feature = "lz4", feature = "snappy", feature = "zstd"),
+        not(any(feature = "gzip", feature = "lz4", feature = "snappy", feature = "zstd"))
+    ),
+    expect(dead_code, reason = "Unsupported is for absent codecs, Corrupt for present ones")
+)]
 pub(in crate::record) enum Failure {
     /// The codec's feature is off.
     Unsupported,
@@ -12,6 +20,7 @@ pub(in crate::record) enum Failure {
 }
 
 impl Failure {
+    #[cfg(any(feature = "gzip", feature = "lz4", feature = "snappy", feature = "zstd"))]
     pub(super) fn corrupt(detail: impl ToString) -> Self {
         Self::Corrupt(detail.to_string())
     }
@@ -33,46 +42,26 @@ pub(in crate::record) fn compress(
     out: &mut Vec<u8>,
 ) -> Result<(), CompressionError> {
     compression.check()?;
-    let codec = compression.codec();
-    let failed = |detail: String| CompressionError::Failed { codec, detail };
-    match codec {
+    match compression.codec() {
         Codec::None => {
             out.extend_from_slice(input);
             Ok(())
         }
-        #[cfg(feature = "gzip")]
-        Codec::Gzip => super::gzip::compress(compression.level(), input, out).map_err(failed),
-        #[cfg(feature = "snappy")]
-        Codec::Snappy => super::snappy::compress(input, out).map_err(failed),
-        #[cfg(feature = "lz4")]
-        Codec::Lz4 => super::lz4::compress(input, out).map_err(failed),
-        #[cfg(feature = "zstd")]
-        Codec::Zstd => {
-            super::zstd::compress(compression.level(), input, out);
-            Ok(())
-        }
-        #[cfg(not(all(feature = "gzip", feature = "snappy", feature = "lz4", feature = "zstd")))]
-        codec => Err(CompressionError::Unsupported(codec)),
+        Codec::Gzip => gzip::compress(compression, input, out),
+        Codec::Snappy => snappy::compress(compression, input, out),
+        Codec::Lz4 => lz4::compress(compression, input, out),
+        Codec::Zstd => zstd::compress(compression, input, out),
     }
 }
 
 /// What `input` was before it was compressed, if that is at most `limit` bytes.
 pub(in crate::record) fn decompress(codec: Codec, input: &[u8], limit: usize) -> Result<Vec<u8>, Failure> {
-    if !codec.is_supported() {
-        return Err(Failure::Unsupported);
-    }
     match codec {
         Codec::None if input.len() > limit => Err(Failure::TooLarge(None)),
         Codec::None => Ok(input.to_vec()),
-        #[cfg(feature = "gzip")]
-        Codec::Gzip => super::gzip::decompress(input, limit),
-        #[cfg(feature = "snappy")]
-        Codec::Snappy => super::snappy::decompress(input, limit),
-        #[cfg(feature = "lz4")]
-        Codec::Lz4 => super::lz4::decompress(input, limit),
-        #[cfg(feature = "zstd")]
-        Codec::Zstd => super::zstd::decompress(input, limit),
-        #[cfg(not(all(feature = "gzip", feature = "snappy", feature = "lz4", feature = "zstd")))]
-        _ => Err(Failure::Unsupported),
+        Codec::Gzip => gzip::decompress(input, limit),
+        Codec::Snappy => snappy::decompress(input, limit),
+        Codec::Lz4 => lz4::decompress(input, limit),
+        Codec::Zstd => zstd::decompress(input, limit),
     }
 }

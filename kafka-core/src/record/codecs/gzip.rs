@@ -2,18 +2,19 @@
 
 use std::io::{Read, Write};
 
-use flate2::{Compression, bufread::MultiGzDecoder, write::GzEncoder};
+use flate2::{bufread::MultiGzDecoder, write::GzEncoder};
 
 use super::Failure;
+use crate::record::{Compression, CompressionError};
 
 /// What deflate makes of one byte at most.
 const MAX_RATIO: usize = 1032;
 
-pub(super) fn compress(level: Option<i32>, input: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
-    let level = level.and_then(|level| u32::try_from(level).ok()).map_or(Compression::default(), Compression::new);
+pub(super) fn compress(compression: Compression, input: &[u8], out: &mut Vec<u8>) -> Result<(), CompressionError> {
+    let level = compression.level().and_then(|level| u32::try_from(level).ok());
     out.reserve(input.len() / 3);
-    let mut encoder = GzEncoder::new(out, level);
-    encoder.write_all(input).and_then(|()| encoder.finish()).map_err(|error| error.to_string())?;
+    let mut encoder = GzEncoder::new(out, level.map_or_else(flate2::Compression::default, flate2::Compression::new));
+    encoder.write_all(input).and_then(|()| encoder.finish()).map_err(|error| compression.failed(error))?;
     Ok(())
 }
 

@@ -12,6 +12,7 @@ use lz4_flex::block::{
 };
 
 use super::Failure;
+use crate::record::{Compression, CompressionError};
 
 const MAGIC: u32 = 0x184D_2204;
 /// Of frames that hold nothing for us, but their length.
@@ -27,15 +28,15 @@ const STORED: u32 = 1 << 31;
 /// A byte of a match's length stands for 255 at most.
 const MAX_RATIO: usize = 255;
 
-pub(super) fn compress(input: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
+pub(super) fn compress(compression: Compression, input: &[u8], out: &mut Vec<u8>) -> Result<(), CompressionError> {
     let mut table = CompressTable::default();
     let mut block = vec![0; get_maximum_output_size(input.len().min(BLOCK))];
     out.reserve(input.len() / 2);
     out.extend_from_slice(&HEADER);
     for part in input.chunks(BLOCK) {
-        let len = compress_into_with_table(part, &mut block, &mut table).map_err(|error| error.to_string())?;
+        let len = compress_into_with_table(part, &mut block, &mut table).map_err(|error| compression.failed(error))?;
         let (data, stored) = if len < part.len() { (block.get(..len).unwrap_or_default(), 0) } else { (part, STORED) };
-        let len = u32::try_from(data.len()).map_err(|error| error.to_string())?;
+        let len = u32::try_from(data.len()).map_err(|error| compression.failed(error))?;
         out.extend_from_slice(&(len | stored).to_le_bytes());
         out.extend_from_slice(data);
     }

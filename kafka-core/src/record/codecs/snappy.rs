@@ -6,6 +6,7 @@
 use snap::raw::{Decoder, Encoder, decompress_len, max_compress_len};
 
 use super::Failure;
+use crate::record::{Compression, CompressionError};
 
 /// snappy-java's magic, its version and the oldest version that can read it.
 const HEADER: [u8; 16] = [0x82, b'S', b'N', b'A', b'P', b'P', b'Y', 0, 0, 0, 0, 1, 0, 0, 0, 1];
@@ -15,14 +16,14 @@ const BLOCK: usize = 32 << 10;
 /// The densest element of a block is a copy: three bytes for 64.
 const MAX_RATIO: usize = 22;
 
-pub(super) fn compress(input: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
+pub(super) fn compress(compression: Compression, input: &[u8], out: &mut Vec<u8>) -> Result<(), CompressionError> {
     let mut encoder = Encoder::new();
     let mut block = vec![0; max_compress_len(input.len().min(BLOCK))];
     out.reserve(input.len() / 2);
     out.extend_from_slice(&HEADER);
     for part in input.chunks(BLOCK) {
-        let len = encoder.compress(part, &mut block).map_err(|error| error.to_string())?;
-        out.extend_from_slice(&u32::try_from(len).map_err(|error| error.to_string())?.to_be_bytes());
+        let len = encoder.compress(part, &mut block).map_err(|error| compression.failed(error))?;
+        out.extend_from_slice(&u32::try_from(len).map_err(|error| compression.failed(error))?.to_be_bytes());
         out.extend_from_slice(block.get(..len).unwrap_or_default());
     }
     Ok(())

@@ -14,13 +14,15 @@ use structured_zstd::{
 };
 
 use super::Failure;
+use crate::record::{Compression, CompressionError};
 
-pub(super) fn compress(level: Option<i32>, input: &[u8], out: &mut Vec<u8>) {
-    let level = CompressionLevel::from_level(level.unwrap_or(CompressionLevel::DEFAULT_LEVEL));
+pub(super) fn compress(compression: Compression, input: &[u8], out: &mut Vec<u8>) -> Result<(), CompressionError> {
+    let level = CompressionLevel::from_level(compression.level().unwrap_or(CompressionLevel::DEFAULT_LEVEL));
     let mut compressor: FrameCompressor = FrameCompressor::new(level);
     let compressed = compressor.compress_independent_frame(input);
     out.reserve_exact(compressed.len());
     out.extend_from_slice(&compressed);
+    Ok(())
 }
 
 pub(super) fn decompress(input: &[u8], limit: usize) -> Result<Vec<u8>, Failure> {

@@ -1,6 +1,6 @@
 // Prints batches.txt: record batches as Kafka's own client writes them, a name and hexadecimal bytes per line.
 // javac -cp kafka-clients-4.3.1.jar -d /tmp/batches Batches.java
-// java -cp kafka-clients-4.3.1.jar:slf4j-api-1.7.36.jar:/tmp/batches Batches > batches.txt
+// java -cp 'libs/*:/tmp/batches' Batches > batches.txt, with kafka-clients and the codecs' jars in libs
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.HexFormat;
@@ -18,18 +18,17 @@ public class Batches {
     static final long TIME = 1_700_000_000_000L;
 
     public static void main(String[] arguments) {
-        print("producer", MemoryRecords.withRecords(Compression.NONE,
-            new SimpleRecord(TIME, bytes("key"), bytes("value")),
-            new SimpleRecord(TIME + 1500, null, bytes("no key")),
-            new SimpleRecord(TIME - 3, bytes("no value"), null),
-            new SimpleRecord(TIME, bytes(""), bytes(""), new Header[0]),
-            new SimpleRecord(TIME, bytes("k"), bytes("v"), new Header[] {
-                new RecordHeader("trace", bytes("one")),
-                new RecordHeader("null", (byte[]) null),
-                new RecordHeader("trace", bytes("two")),
-                new RecordHeader("", bytes("")),
-            }),
-            new SimpleRecord(TIME, bytes("long"), bytes("x".repeat(300)))));
+        print("producer", MemoryRecords.withRecords(Compression.NONE, records()));
+        for (Compression compression : new Compression[] {
+            Compression.gzip().build(), Compression.snappy().build(), Compression.lz4().build(), Compression.zstd().build(),
+        }) {
+            print(compression.type().name, MemoryRecords.withRecords(compression, records()));
+            // More than one block of snappy's 32 KiB and lz4's 64 KiB.
+            print(compression.type().name + "-long", MemoryRecords.withRecords(compression,
+                new SimpleRecord(TIME, null, bytes("0123456789".repeat(7000)))));
+        }
+        // Declares a window of 128 MiB, as an encoder must that does not know how much is to come.
+        print("zstd-22", MemoryRecords.withRecords(Compression.zstd().level(22).build(), records()));
         print("idempotent", MemoryRecords.withIdempotentRecords(Compression.NONE, 4001, (short) 7, 90,
             new SimpleRecord(TIME, bytes("a"), bytes("1")),
             new SimpleRecord(TIME, bytes("b"), bytes("2"))));
@@ -49,10 +48,24 @@ public class Batches {
             TimestampType.CREATE_TIME, TIME, false, false);
         emptied.flip();
         print("emptied", emptied);
-        print("gzip", MemoryRecords.withRecords(70L, Compression.gzip().build(),
-            new SimpleRecord(TIME, bytes("a"), bytes("1".repeat(100)))));
         print("magic-1", MemoryRecords.withRecords((byte) 1, 80L, Compression.NONE,
             new SimpleRecord(TIME, bytes("a"), bytes("1"))));
+    }
+
+    static SimpleRecord[] records() {
+        return new SimpleRecord[] {
+            new SimpleRecord(TIME, bytes("key"), bytes("value")),
+            new SimpleRecord(TIME + 1500, null, bytes("no key")),
+            new SimpleRecord(TIME - 3, bytes("no value"), null),
+            new SimpleRecord(TIME, bytes(""), bytes(""), new Header[0]),
+            new SimpleRecord(TIME, bytes("k"), bytes("v"), new Header[] {
+                new RecordHeader("trace", bytes("one")),
+                new RecordHeader("null", (byte[]) null),
+                new RecordHeader("trace", bytes("two")),
+                new RecordHeader("", bytes("")),
+            }),
+            new SimpleRecord(TIME, bytes("long"), bytes("x".repeat(300))),
+        };
     }
 
     static byte[] bytes(String text) {

@@ -4,7 +4,8 @@ use bytes::Bytes;
 
 use super::{Owned, only_batch, only_error, owned, records};
 use crate::record::{
-    BatchBuilder, Codec, Compression, ControlKind, Header, ProducerStamp, RecordErrorKind, TimestampType, batches,
+    BatchBuilder, Codec, Compression, ControlKind, Decompression, Header, ProducerStamp, RecordErrorKind,
+    TimestampType, batches,
 };
 
 const TIME: i64 = 1_700_000_000_000;
@@ -69,6 +70,24 @@ fn records_are_written_as_kafkas_client_writes_them() {
     builder.push(TIME, Some(b"b"), Some(b"2"), &[]);
     let stamp = ProducerStamp { producer_id: 4001, producer_epoch: 7, base_sequence: 90 };
     assert_eq!(builder.finish(Some(stamp), Compression::NONE).expect("a batch"), golden("idempotent"));
+}
+
+#[test]
+fn compressed_records_are_read_as_kafkas_client_wrote_them() {
+    let long = [Owned { key: None, value: Some(b"0123456789".repeat(7000)), ..record(0, TIME, None, None) }];
+    for codec in Codec::ALL.into_iter().filter(|codec| *codec != Codec::None && codec.is_supported()) {
+        let batch = only_batch(golden(codec.name()));
+        assert_eq!((batch.codec(), owned(&batch)), (codec, producer_records()));
+        assert_eq!(owned(&only_batch(golden(&format!("{codec}-long")))), long, "{codec}");
+    }
+}
+
+#[test]
+#[cfg(feature = "zstd")]
+fn a_window_that_is_larger_than_the_records_costs_nothing() {
+    let batch = only_batch(golden("zstd-22"));
+    let records = batch.records(Decompression::up_to(512)).expect("records");
+    assert_eq!((owned(&batch), records.decompressed_bytes()), (producer_records(), 401));
 }
 
 #[test]

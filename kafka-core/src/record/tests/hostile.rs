@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{only_batch, only_error, records};
+use super::{Mutations, only_batch, only_error, records, with_checksum};
 use crate::record::{BatchBuilder, Compression, Decompression, Header, RecordErrorKind, batches, fields};
 
 fn sample() -> Vec<u8> {
@@ -12,15 +12,6 @@ fn sample() -> Vec<u8> {
     builder.push(101, None, None, &[]);
     builder.push(99, Some(&[7; 200]), Some(b""), &[]);
     builder.finish(None, Compression::NONE).expect("a batch").to_vec()
-}
-
-/// Makes the checksum right again, so that what is behind it is looked at.
-fn with_checksum(mut batch: Vec<u8>) -> Bytes {
-    if batch.len() >= fields::HEADER_LEN {
-        let crc = crc32c::crc32c(&batch[fields::CRC_FROM..]);
-        batch[fields::CRC].copy_from_slice(&crc.to_be_bytes());
-    }
-    Bytes::from(batch)
 }
 
 /// The sample with these bytes at this place and a right checksum.
@@ -94,22 +85,10 @@ fn a_record_that_contradicts_its_batch_is_an_error() {
     assert_eq!(record_error(patched(second + 6, &[1])), (1, "its header count is bad"));
 }
 
-/// A small generator, so that a failure is found again by its round.
-struct Mutations(u64);
-
-impl Mutations {
-    fn next(&mut self, below: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 16).unwrap() % below
-    }
-}
-
 #[test]
 fn mutated_batches_never_panic_and_never_step_back() {
     let sound = sample();
-    let mut mutations = Mutations(88_172_645_463_325_252);
+    let mut mutations = Mutations::default();
     for round in 0..100_000 {
         let mut batch = sound.clone();
         for _ in 0..=mutations.next(4) {
