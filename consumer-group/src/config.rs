@@ -1,11 +1,11 @@
 //! A consumer's settings.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
-use ottla_kafka_core::{Error, FetchConfig};
+use ottla_kafka_core::{Error, FetchConfig, TopicPartition};
 use regex::Regex;
 
-use crate::{assignor::Assignor, membership};
+use crate::{assignor::Assignor, membership, start::StartPosition};
 
 /// What to do when a partition's position is not in its log any more, or not yet.
 ///
@@ -22,6 +22,8 @@ pub enum OffsetReset {
     Earliest,
     /// It goes on with the next record that is written.
     Latest,
+    /// It goes on with the first record that is at most this old (KIP-1106). Kafka: `by_duration:`.
+    ByDuration(Duration),
 }
 
 /// A consumer's settings, once they are checked.
@@ -33,6 +35,8 @@ pub(crate) struct GroupConfig {
     pub(crate) topics: Vec<Arc<str>>,
     /// Instead of topics; or what is wrong with it.
     pub(crate) pattern: Option<Result<Regex, String>>,
+    /// Without a group: what is read instead of topics.
+    pub(crate) assigned: Option<BTreeMap<TopicPartition, StartPosition>>,
     pub(crate) session_timeout: Duration,
     pub(crate) heartbeat_interval: Duration,
     pub(crate) max_poll_interval: Duration,
@@ -51,6 +55,7 @@ impl GroupConfig {
             instance_id: None,
             topics: Vec::new(),
             pattern: None,
+            assigned: None,
             session_timeout: Duration::from_secs(45),
             heartbeat_interval: Duration::from_secs(3),
             max_poll_interval: Duration::from_secs(300),
@@ -84,6 +89,10 @@ impl GroupConfig {
             max_poll_interval: self.max_poll_interval,
             revoke_drain: self.revoke_drain,
             is_static: self.instance_id.is_some(),
+            alone: self.assigned.as_ref().map(|assigned| membership::Alone {
+                partitions: assigned.keys().cloned().collect(),
+                commits: !self.group_id.is_empty(),
+            }),
         }
     }
 
@@ -91,7 +100,11 @@ impl GroupConfig {
     /// Every setting that is not valid, named together.
     pub(crate) fn check(&self, fetch: &FetchConfig) -> Result<(), Error> {
         let fetch = fetch.validate().err().map(|error| error.to_string());
-        let problems: Vec<String> = self.problems().into_iter().flatten().chain(fetch).collect();
+        let problems = match &self.assigned {
+            Some(assigned) => assignment_problems(assigned),
+            None => self.problems().into_iter().flatten().collect(),
+        };
+        let problems: Vec<String> = problems.into_iter().chain(fetch).collect();
         if problems.is_empty() { Ok(()) } else { Err(Error::invalid(problems.join("; "))) }
     }
 
@@ -137,6 +150,22 @@ impl GroupConfig {
             ),
         ]
     }
+}
+
+fn assignment_problems(assigned: &BTreeMap<TopicPartition, StartPosition>) -> Vec<String> {
+    let mut problems = Vec::new();
+    if assigned.is_empty() {
+        problems.push("no partition is assigned".to_owned());
+    }
+    for (tp, start) in assigned {
+        if tp.topic().is_empty() || tp.partition() < 0 {
+            problems.push(format!("there can be no partition {tp}"));
+        }
+        if let StartPosition::Offset(offset @ ..0) = start {
+            problems.push(format!("offset {offset} of {tp} is negative"));
+        }
+    }
+    problems
 }
 
 impl fmt::Debug for GroupConfig {
@@ -208,5 +237,19 @@ mod tests {
         check("orders|payments", "payments", true);
         check("orders|payments", "old-payments", false);
         check("^orders-.*$", "orders-dlq", true);
+    }
+    #[test]
+    fn an_assignment_needs_no_group_but_partitions_that_can_be() {
+        let tp = TopicPartition::new;
+        let earliest = StartPosition::Earliest;
+        let alone = |assigned: &[(TopicPartition, StartPosition)]| {
+            let mut config = GroupConfig::new(String::new());
+            config.assigned = Some(assigned.iter().cloned().collect());
+            config
+        };
+        check(|c| *c = alone(&[(tp("t", 0), earliest)]), &[]);
+        check(|c| *c = alone(&[]), &["no partition"]);
+        let both = [(tp("t", 0), StartPosition::Offset(-1)), (tp("t", -1), earliest)];
+        check(|c| *c = alone(&both), &["offset -1", "t--1"]);
     }
 }

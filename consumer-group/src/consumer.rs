@@ -2,15 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ottla_kafka_core::{Client, Env, Error, FetchConfig, Fetcher, Task};
+use ottla_kafka_core::{Client, Env, Error, FetchConfig, Fetcher, Task, TopicPartition};
 
 use crate::{
+    assign::AssignBuilder,
     assignor::Assignor,
     config::{GroupConfig, OffsetReset},
     coordinator::ClientRequests,
     event::Event,
     handle::ConsumerHandle,
     owner::{Asks, Owner, Shared},
+    start::StartPosition,
 };
 
 /// How long close may take: commits on their way, then LeaveGroup.
@@ -35,6 +37,29 @@ impl Consumer {
         let mut config = GroupConfig::new(group_id.into());
         config.commit_timeout = client.default_api_timeout();
         ConsumerBuilder { client: client.clone(), config, fetch: FetchConfig::default() }
+    }
+
+    /// A consumer of exactly these partitions, from these positions, without a group.
+    pub fn assign(
+        client: &Client,
+        partitions: impl IntoIterator<Item = (TopicPartition, StartPosition)>,
+    ) -> AssignBuilder {
+        AssignBuilder::new(client, partitions.into_iter().collect())
+    }
+
+    /// Starts the owner.
+    pub(crate) fn start(client: &Client, config: GroupConfig, fetch: FetchConfig) -> Result<Self, Error> {
+        config.check(&fetch)?;
+        let config = Arc::new(config);
+        let shared = Arc::new(Shared::new());
+        let (asks, asked) = Asks::new();
+        let holding = client.holding();
+        let requests = ClientRequests::new(holding.clone(), Arc::clone(&config));
+        let fetcher = Fetcher::new(&holding, fetch);
+        let owner = Owner::new(Arc::clone(&config), requests, fetcher, Arc::clone(&shared), asked);
+        let owner = client.env().spawn("consumer-group", owner.run());
+        let handle = ConsumerHandle::new(Arc::clone(&shared), asks, config.commit_timeout);
+        Ok(Self { handle, shared, owner, config, env: client.env().clone() })
     }
 
     /// The next event. The first call joins the group.
@@ -194,17 +219,6 @@ impl ConsumerBuilder {
     /// # Panics
     /// Outside of a tokio runtime.
     pub fn build(self) -> Result<Consumer, Error> {
-        self.config.check(&self.fetch)?;
-        let config = Arc::new(self.config);
-        let shared = Arc::new(Shared::new());
-        let (asks, asked) = Asks::new();
-        let client = self.client.holding();
-        let requests = ClientRequests::new(client.clone(), Arc::clone(&config));
-        let fetcher = Fetcher::new(&client, self.fetch);
-        let owner = Owner::new(Arc::clone(&config), requests, fetcher, Arc::clone(&shared), asked);
-        let owner = self.client.env().spawn("consumer-group", owner.run());
-        let handle = ConsumerHandle::new(Arc::clone(&shared), asks, config.commit_timeout);
-        let env = self.client.env().clone();
-        Ok(Consumer { handle, shared, owner, config, env })
+        Consumer::start(&self.client, self.config, self.fetch)
     }
 }

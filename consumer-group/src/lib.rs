@@ -4,6 +4,7 @@
 //! happens to its partitions, in order; a [`ConsumerHandle`] commits meanwhile. Applications use both through the
 //! `ottla` crate, most of them behind a worker that commits only what is settled.
 
+mod assign;
 mod assignor;
 mod commit;
 mod config;
@@ -18,8 +19,10 @@ mod owner;
 mod protocol;
 mod records;
 mod revoke;
+mod start;
 mod status;
 
+pub use assign::AssignBuilder;
 pub use assignor::Assignor;
 pub use commit::CommitAck;
 pub use config::OffsetReset;
@@ -29,4 +32,5 @@ pub use handle::ConsumerHandle;
 pub use offsets::OffsetAndMetadata;
 pub use records::Records;
 pub use revoke::RevokeGuard;
+pub use start::StartPosition;
 pub use status::{GroupState, GroupStatus};

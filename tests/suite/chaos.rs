@@ -9,8 +9,6 @@ use ottla_kafka_core::{Ack, Client, Producer, ProducerRecord};
 use ottla_tests::{
     history::{History, Sending},
     lane::Needs,
-    proxy::Proxy,
-    seed::Seed,
 };
 use tokio::{
     sync::watch,
@@ -19,15 +17,13 @@ use tokio::{
 
 use crate::{
     harness::{Context, Outcome, Suite},
-    support::{Rerouted, read_log},
+    support::{Proxied, read_log},
 };
 
 const PARTITIONS: i32 = 6;
 const PROCESSES: u32 = 4;
 /// Records that a process has under way at most.
 const UNDER_WAY: usize = 2_000;
-/// How often connections are cut, in milliseconds.
-const CUTS: std::ops::Range<u64> = 500..1_500;
 /// How long a stopped broker stays so: longer than its session with the controller.
 const STOPPED: Duration = Duration::from_secs(30);
 /// About how long one round of killing and stopping takes; the load is spread over it.
@@ -43,7 +39,8 @@ pub(crate) fn tests(suite: &mut Suite) {
 async fn what_is_acknowledged_is_in_the_log_once_and_in_order(cx: Context) -> Outcome {
     let records: u32 = cx.size().of(100_000, 1_000_000);
     let rounds: u32 = cx.size().of(1, 10);
-    let (proxies, client) = proxied(&cx).await?;
+    let proxied = Proxied::start(&cx).await?;
+    let client = proxied.client()?;
     let topic = cx.unique("orders");
     cx.create_topic(&client, &topic, PARTITIONS, &[("min.insync.replicas", "2")]).await?;
     let history = History::new();
@@ -56,7 +53,7 @@ async fn what_is_acknowledged_is_in_the_log_once_and_in_order(cx: Context) -> Ou
     };
     let pace = Pace { each: records / PROCESSES, during: ROUND * rounds };
     let (cuts, disturbed, sent) =
-        tokio::join!(cut(&proxies, cx.seed(), over), disturb, send_all(&client, &topic, &history, pace));
+        tokio::join!(proxied.cut(cx.seed(), over), disturb, send_all(&client, &topic, &history, pace));
     disturbed?;
     sent?;
     for record in read_log(&cx, &topic).await? {
@@ -66,36 +63,6 @@ async fn what_is_acknowledged_is_in_the_log_once_and_in_order(cx: Context) -> Ou
     cx.figure(&format!("{report}; {cuts} cuts, {rounds} kill(s) and stop(s), {:.0} s", begun.elapsed().as_secs_f64()));
     assert!(report.acked >= usize::try_from(records)? * 99 / 100, "too little arrived to show anything: {report}");
     Ok(())
-}
-
-/// A client that reaches each broker through a proxy.
-async fn proxied(cx: &Context) -> Result<(Vec<Proxy>, Client), Failed> {
-    let brokers = cx.bootstrap()?;
-    let proxies = try_join_all(brokers.iter().map(|broker| async move { Proxy::start(&broker.to_string()).await }));
-    let proxies = proxies.await?;
-    let routes = brokers.iter().cloned().zip(proxies.iter().map(Proxy::address));
-    let client = Client::builder().bootstrap(brokers.clone()).connector(Rerouted::connector(routes)).build()?;
-    Ok((proxies, client))
-}
-
-/// Cuts all connections of one broker or of all, between frames or within one, until it is over.
-async fn cut(proxies: &[Proxy], seed: Seed, mut over: watch::Receiver<bool>) -> u32 {
-    let mut seed = seed.fork("cuts");
-    let mut cuts = 0;
-    while !*over.borrow() {
-        tokio::select! {
-            biased;
-            _ = over.wait_for(|over| *over) => break,
-            () = sleep(seed.millis(CUTS)) => {}
-        }
-        let all = seed.between(0..4) == 0;
-        let chosen = usize::try_from(seed.between(0..3)).unwrap_or_default();
-        for (_, proxy) in proxies.iter().enumerate().filter(|(index, _)| all || *index == chosen) {
-            if seed.between(0..2) == 0 { proxy.cut() } else { proxy.truncate() }
-        }
-        cuts += 1;
-    }
-    cuts
 }
 
 /// In turn: one broker is killed and comes back, another is stopped and goes on.

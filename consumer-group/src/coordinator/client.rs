@@ -15,7 +15,7 @@ use ottla_kafka_core::{
 
 use super::{
     join::{join_answer, join_request, subscribers, sync_answer, sync_request, text},
-    requests::{GroupTopics, LogEnd, Requests, Surroundings, Synced},
+    requests::{GroupTopics, Requests, Surroundings, Synced},
     topics::{all_topics, by_name, counts},
 };
 use crate::{
@@ -23,6 +23,7 @@ use crate::{
     config::GroupConfig,
     membership::{JoinAnswer, MemberId, Round},
     offsets::{Committed, Offsets, commit_answer, commit_request, committed_answer, committed_request},
+    start::LogPlace,
 };
 
 /// How much longer than the rebalance timeout a JoinGroup is waited for: the coordinator's answer at the last moment
@@ -59,6 +60,16 @@ impl ClientRequests {
     /// A heartbeat must fail early enough to find another coordinator within the session.
     fn heartbeat_limit(&self) -> Duration {
         self.config.session_timeout / 3
+    }
+
+    async fn list(
+        &self,
+        partitions: Vec<TopicPartition>,
+        spec: OffsetSpec,
+    ) -> Result<BTreeMap<TopicPartition, Result<i64, Error>>, Error> {
+        let asked: Vec<_> = partitions.into_iter().map(|tp| (tp, spec)).collect();
+        let listed = self.client.admin().list_offsets(&asked).await?;
+        Ok(listed.into_iter().map(|(tp, listed)| (tp, listed.map(|listed| listed.offset))).collect())
     }
 
     /// What the leader assigns, and what it bases that on.
@@ -162,15 +173,25 @@ impl Requests for ClientRequests {
     async fn log_offsets(
         &self,
         partitions: Vec<TopicPartition>,
-        end: LogEnd,
+        place: LogPlace,
     ) -> Result<BTreeMap<TopicPartition, Result<i64, Error>>, Error> {
-        let spec = match end {
-            LogEnd::Start => OffsetSpec::Earliest,
-            LogEnd::End => OffsetSpec::Latest,
+        let spec = match place {
+            LogPlace::Start => OffsetSpec::Earliest,
+            LogPlace::End => OffsetSpec::Latest,
+            LogPlace::At(ms) => OffsetSpec::Timestamp(ms),
+            LogPlace::Since(age) => {
+                let age_ms = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+                OffsetSpec::Timestamp(self.client.env().now_ms().saturating_sub(age_ms).max(0))
+            }
         };
-        let asked: Vec<_> = partitions.into_iter().map(|tp| (tp, spec)).collect();
-        let listed = self.client.admin().list_offsets(&asked).await?;
-        Ok(listed.into_iter().map(|(tp, listed)| (tp, listed.map(|listed| listed.offset))).collect())
+        let mut found = self.list(partitions, spec).await?;
+        // No record is as young as that.
+        let none = |found: &Result<i64, Error>| found.as_ref().is_ok_and(|offset| *offset < 0);
+        let missing: Vec<_> = found.iter().filter(|(_, found)| none(found)).map(|(tp, _)| tp.clone()).collect();
+        if !missing.is_empty() {
+            found.extend(self.list(missing, OffsetSpec::Latest).await?);
+        }
+        Ok(found)
     }
 
     async fn look_around(&self, topics: Vec<Arc<str>>) -> Result<Surroundings, Error> {

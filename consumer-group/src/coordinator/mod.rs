@@ -7,4 +7,4 @@ mod requests;
 mod topics;
 
 pub(crate) use client::ClientRequests;
-pub(crate) use requests::{GroupTopics, LogEnd, Requests, Surroundings, Synced};
+pub(crate) use requests::{GroupTopics, Requests, Surroundings, Synced};

@@ -8,6 +8,7 @@ use crate::{
     assignor::PartitionCounts,
     membership::{JoinAnswer, MemberId, Round},
     offsets::{Committed, Offsets},
+    start::LogPlace,
 };
 
 /// What a member asks the coordinator and the other brokers. Error codes arrive as errors.
@@ -56,24 +57,15 @@ pub(crate) trait Requests: Send + Sync + 'static {
         partitions: Vec<TopicPartition>,
     ) -> impl Future<Output = Result<Committed, Error>> + Send;
 
-    /// The offset at an end of each partition's log.
+    /// The offset at this place of each partition's log.
     fn log_offsets(
         &self,
         partitions: Vec<TopicPartition>,
-        end: LogEnd,
+        place: LogPlace,
     ) -> impl Future<Output = Result<BTreeMap<TopicPartition, Result<i64, Error>>, Error>> + Send;
 
     /// How many partitions the topics have now, and what there is to subscribe to.
     fn look_around(&self, topics: Vec<Arc<str>>) -> impl Future<Output = Result<Surroundings, Error>> + Send;
-}
-
-/// An end of a log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LogEnd {
-    /// The first offset that is still there.
-    Start,
-    /// The offset that the next record will have.
-    End,
 }
 
 /// The answer to SyncGroup.

@@ -15,12 +15,18 @@ use super::{
 impl Membership {
     pub(super) fn find_due(&self) -> Option<Duration> {
         match self.coordinator {
-            Coordinator::Unknown { not_before } => Some(not_before),
+            Coordinator::Unknown { not_before } => self.needs_coordinator().then_some(not_before),
             Coordinator::Finding(_) | Coordinator::Known(_) => None,
         }
     }
 
-    pub(super) fn find_coordinator(&mut self, out: &mut Vec<Action>) {
+    pub(super) fn find_if_due(&mut self, now: Duration, out: &mut Vec<Action>) {
+        if self.find_due().is_some_and(|due| due <= now) {
+            self.find_coordinator(out);
+        }
+    }
+
+    fn find_coordinator(&mut self, out: &mut Vec<Action>) {
         let attempt = self.next_attempt();
         self.coordinator = Coordinator::Finding(attempt);
         out.push(Action::FindCoordinator { attempt });

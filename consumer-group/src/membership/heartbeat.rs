@@ -19,7 +19,7 @@ impl Membership {
         let beats = match self.phase {
             Phase::Stable | Phase::Revoking { .. } | Phase::Syncing { .. } => true,
             Phase::Joining { request, .. } => request.is_some(),
-            Phase::Outside | Phase::Refused | Phase::Ended => false,
+            Phase::Outside | Phase::Alone | Phase::Refused | Phase::Ended => false,
         };
         let ready = self.pulse.in_flight.is_none() && !self.member.id.is_empty() && self.coordinator().is_some();
         (beats && ready).then_some(self.pulse.due)
@@ -70,6 +70,8 @@ impl Membership {
         match Trouble::from(failure) {
             Trouble::CoordinatorGone if self.coordinator() == Some(coordinator) => self.lose_coordinator(now),
             Trouble::CoordinatorGone | Trouble::NotReady | Trouble::Refused | Trouble::Unexpected => {}
+            // Its partitions are its own whatever a group says of its commits.
+            _ if self.is_alone() => {}
             trouble if self.is_settled() && generation == self.member.generation => self.doubted(now, trouble, out),
             _ => {}
         }

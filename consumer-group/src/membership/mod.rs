@@ -13,6 +13,7 @@
 //! The protocol: Kafka's "Group Membership Protocol", KIP-62, KIP-345, KIP-394, KIP-814.
 
 mod action;
+mod alone;
 mod coordinator;
 mod heartbeat;
 mod input;
@@ -28,7 +29,7 @@ use ottla_kafka_core::BrokerAddr;
 
 pub(crate) use action::{Action, Attempt, JoinedMember, Loss, MemberId, Round};
 pub(crate) use input::{Failure, Input, JoinAnswer};
-pub(crate) use state::Settings;
+pub(crate) use state::{Alone, Settings};
 use state::{Coordinator, Phase, Pulse};
 
 use crate::status::GroupState;
@@ -96,7 +97,7 @@ impl Membership {
         match self.phase {
             Phase::Outside | Phase::Refused => GroupState::Outside,
             Phase::Joining { .. } | Phase::Syncing { .. } => GroupState::Joining,
-            Phase::Stable => GroupState::Stable,
+            Phase::Stable | Phase::Alone => GroupState::Stable,
             Phase::Revoking { .. } => GroupState::Revoking,
             Phase::Ended => GroupState::Closed,
         }
@@ -109,7 +110,7 @@ impl Membership {
 
     /// Whether it owns partitions, or is about to be told which.
     pub(crate) fn is_settled(&self) -> bool {
-        matches!(self.phase, Phase::Stable | Phase::Revoking { .. })
+        matches!(self.phase, Phase::Stable | Phase::Alone | Phase::Revoking { .. })
     }
 
     /// Takes what happened at `now` and says what to do.
@@ -121,7 +122,7 @@ impl Membership {
         match input {
             Input::Tick => {}
             Input::Polled { at } => self.polled_at = self.polled_at.max(at),
-            Input::Resume => self.resume(now),
+            Input::Resume => self.resume(now, &mut out),
             Input::CoordinatorFound { attempt, answer } => self.coordinator_found(now, attempt, answer, &mut out),
             Input::Joined { attempt, answer } => self.joined(now, attempt, answer, &mut out),
             Input::Synced { attempt, answer } => self.synced(now, attempt, answer, &mut out),
@@ -148,6 +149,9 @@ impl Membership {
 
     /// When to call with [`Input::Tick`] if nothing else happens before.
     pub(crate) fn deadline(&self) -> Option<Duration> {
+        if self.is_alone() {
+            return self.find_due();
+        }
         if !self.phase.is_in_group() {
             return None;
         }
@@ -163,6 +167,9 @@ impl Membership {
 
     /// Does what is due at `now`.
     fn advance(&mut self, now: Duration, out: &mut Vec<Action>) {
+        if self.is_alone() {
+            return self.find_if_due(now, out);
+        }
         if !self.phase.is_in_group() {
             return;
         }
@@ -178,9 +185,7 @@ impl Membership {
             self.lose(Loss::DrainExceeded, out);
             self.rejoin(now);
         }
-        if self.find_due().is_some_and(|due| due <= now) {
-            self.find_coordinator(out);
-        }
+        self.find_if_due(now, out);
         if self.join_due().is_some_and(|due| due <= now) {
             self.join(now, out);
         }
@@ -190,10 +195,13 @@ impl Membership {
     }
 
     /// The application asks for events: a member outside joins, one that was refused tries again.
-    fn resume(&mut self, now: Duration) {
+    fn resume(&mut self, now: Duration, out: &mut Vec<Action>) {
         self.polled_at = self.polled_at.max(now);
         match self.phase {
-            Phase::Outside => self.rejoin(now),
+            Phase::Outside => match self.settings.alone.clone() {
+                Some(alone) => self.begin_alone(alone, out),
+                None => self.rejoin(now),
+            },
             Phase::Refused => self.rejoin_later(now),
             _ => {}
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ottla_kafka_core::BrokerAddr;
+use ottla_kafka_core::{BrokerAddr, TopicPartition};
 
 use super::action::Attempt;
 
@@ -15,6 +15,16 @@ pub(crate) struct Settings {
     pub(crate) revoke_drain: Duration,
     /// Whether it has a `group.instance.id`.
     pub(crate) is_static: bool,
+    /// Set for a consumer that is no member: the protocol is then to find the coordinator, and nothing else.
+    pub(crate) alone: Option<Alone>,
+}
+
+/// A consumer without a group.
+#[derive(Clone, Debug)]
+pub(crate) struct Alone {
+    pub(crate) partitions: Vec<TopicPartition>,
+    /// Whether it commits, and so needs a coordinator.
+    pub(crate) commits: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +39,8 @@ pub(super) enum Phase {
     Stable,
     /// The application gives its partitions back before a rebalance.
     Revoking { until: Duration },
+    /// No member, and has the partitions that it was told to read.
+    Alone,
     /// The coordinator refused for a reason that time does not heal; the application knows.
     Refused,
     /// Closed, or another member took over the instance id.
@@ -37,7 +49,7 @@ pub(super) enum Phase {
 
 impl Phase {
     pub(super) fn is_in_group(&self) -> bool {
-        !matches!(self, Self::Outside | Self::Refused | Self::Ended)
+        !matches!(self, Self::Outside | Self::Alone | Self::Refused | Self::Ended)
     }
 }
 

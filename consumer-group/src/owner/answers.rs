@@ -26,7 +26,7 @@ pub(super) enum Done {
 
 /// Whom a request went to, and as a member of which generation.
 pub(super) struct To {
-    pub(super) coordinator: BrokerAddr,
+    pub(super) coordinator: Option<BrokerAddr>,
     pub(super) generation: i32,
 }
 
@@ -74,8 +74,9 @@ impl<R: Requests, F: Fetching> Owner<R, F> {
     pub(super) fn learn(&mut self, asked: To, trouble: Option<Error>) {
         if let Some(error) = trouble {
             let failure = self.failure(&error);
-            let To { coordinator, generation } = asked;
-            self.input(Input::RequestFailed { coordinator, generation, failure });
+            if let To { coordinator: Some(coordinator), generation } = asked {
+                self.input(Input::RequestFailed { coordinator, generation, failure });
+            }
         }
     }
 

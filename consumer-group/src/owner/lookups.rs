@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use ottla_kafka_core::{BrokerAddr, Error, ErrorKind, TopicPartition};
 
 use crate::{
-    coordinator::{LogEnd, Requests},
+    coordinator::Requests,
     event::Assigned,
     offsets::OffsetAndMetadata,
+    start::{LogPlace, StartPosition},
 };
 
 /// The delay after a failure that time heals, and after one that somebody must see to.
@@ -19,10 +20,23 @@ const REPORT_DELAY: Duration = Duration::from_secs(10);
 pub(crate) enum Start {
     /// At the committed offset, or else at the log's start.
     Committed,
-    /// At this end of the log.
-    At(LogEnd),
+    /// At this place of the log.
+    At(LogPlace),
+    /// At this offset.
+    Offset(i64),
     /// At this offset, once more: nothing to look up.
     Again(i64),
+}
+
+impl From<StartPosition> for Start {
+    fn from(start: StartPosition) -> Self {
+        match start {
+            StartPosition::Offset(offset) => Self::Offset(offset),
+            StartPosition::Earliest => Self::At(LogPlace::Start),
+            StartPosition::Latest => Self::At(LogPlace::End),
+            StartPosition::Timestamp(ms) => Self::At(LogPlace::At(ms)),
+        }
+    }
 }
 
 /// The partitions without a position.
@@ -114,24 +128,30 @@ impl Lookups {
 /// Finds positions; one attempt.
 pub(crate) async fn locate<R: Requests>(
     requests: Arc<R>,
-    coordinator: BrokerAddr,
+    coordinator: Option<BrokerAddr>,
     wanted: Vec<(TopicPartition, Start)>,
 ) -> Located {
     let mut located = Located::default();
     let of = |start: Start| -> Vec<TopicPartition> {
         wanted.iter().filter(|(_, other)| *other == start).map(|(tp, _)| tp.clone()).collect()
     };
-    let mut at_start = of(Start::At(LogEnd::Start));
-    let committed = of(Start::Committed);
-    if !committed.is_empty() {
-        let answer = requests.committed(coordinator, committed.clone()).await;
-        at_start.extend(located.committed(committed, answer));
-    }
-    for (end, partitions) in [(LogEnd::Start, at_start), (LogEnd::End, of(Start::At(LogEnd::End)))] {
-        if !partitions.is_empty() {
-            let answer = requests.log_offsets(partitions.clone(), end).await;
-            located.log_offsets(partitions, answer);
+    let mut places: BTreeMap<LogPlace, Vec<TopicPartition>> = BTreeMap::new();
+    for (topic_partition, start) in &wanted {
+        let topic_partition = topic_partition.clone();
+        match *start {
+            Start::At(place) => places.entry(place).or_default().push(topic_partition),
+            Start::Offset(position) => located.found.push(Assigned { topic_partition, position, committed: None }),
+            Start::Committed | Start::Again(_) => {}
         }
+    }
+    let committed = of(Start::Committed);
+    if let Some(coordinator) = coordinator.filter(|_| !committed.is_empty()) {
+        let answer = requests.committed(coordinator, committed.clone()).await;
+        places.entry(LogPlace::Start).or_default().extend(located.committed(committed, answer));
+    }
+    for (place, partitions) in places.into_iter().filter(|(_, partitions)| !partitions.is_empty()) {
+        let answer = requests.log_offsets(partitions.clone(), place).await;
+        located.log_offsets(partitions, answer);
     }
     located
 }

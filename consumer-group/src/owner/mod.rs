@@ -144,9 +144,14 @@ impl<R: Requests, F: Fetching> Owner<R, F> {
         self.membership.is_settled() && self.membership.coordinator().is_some()
     }
 
+    /// Whether positions can be looked up: those of a member begin with the coordinator.
+    fn can_look_up(&self) -> bool {
+        self.can_send() || self.membership.is_alone()
+    }
+
     fn deadline(&self) -> Duration {
         let can_send = self.can_send();
-        let lookups = self.lookups.due().filter(|_| can_send);
+        let lookups = self.lookups.due().filter(|_| self.can_look_up());
         let watch = Some(self.watch.due()).filter(|_| self.watches());
         let closing = self.closing.as_ref().filter(|_| !self.is_closed).map(|closing| closing.deadline);
         [self.membership.deadline(), self.commits.due(can_send), lookups, watch, closing]

@@ -13,12 +13,8 @@ use super::{
     lookups::{Located, Start, locate},
 };
 use crate::{
-    config::OffsetReset,
-    coordinator::{LogEnd, Requests},
-    fetching::Fetching,
-    membership::Loss,
-    offsets::Offsets,
-    records::Records,
+    config::OffsetReset, coordinator::Requests, fetching::Fetching, membership::Loss, offsets::Offsets,
+    records::Records, start::LogPlace,
 };
 
 impl<R: Requests, F: Fetching> Owner<R, F> {
@@ -28,7 +24,9 @@ impl<R: Requests, F: Fetching> Owner<R, F> {
         self.shared.tell(|outbox| outbox.assign(generation, &partitions));
         let now = self.now();
         for tp in partitions {
-            self.lookups.add(tp, Start::Committed, now);
+            let told = self.config.assigned.as_ref().and_then(|assigned| assigned.get(&tp));
+            let start = told.map_or(Start::Committed, |start| Start::from(*start));
+            self.lookups.add(tp, start, now);
         }
     }
 
@@ -64,7 +62,7 @@ impl<R: Requests, F: Fetching> Owner<R, F> {
 
     /// Looks up the positions that are due.
     pub(super) fn look_up(&mut self, now: Duration) {
-        let (Some(coordinator), Some(generation)) = (self.membership.coordinator(), self.generation()) else { return };
+        let Some(generation) = self.generation().filter(|_| self.can_look_up()) else { return };
         for (tp, offset) in self.lookups.take_again(now) {
             self.reading.start(&tp, offset);
         }
@@ -72,8 +70,9 @@ impl<R: Requests, F: Fetching> Owner<R, F> {
         if wanted.is_empty() {
             return;
         }
+        let coordinator = self.membership.coordinator().cloned();
         let asked = To { coordinator: coordinator.clone(), generation };
-        let located = locate(Arc::clone(&self.requests), coordinator.clone(), wanted);
+        let located = locate(Arc::clone(&self.requests), coordinator, wanted);
         self.flights.start(Flight::Lookup, async move { Done::Located(asked, located.await) });
     }
 
@@ -111,22 +110,30 @@ impl<R: Requests, F: Fetching> Owner<R, F> {
     fn fetch_failed(&mut self, tp: TopicPartition, error: Error) {
         let Some(offset) = self.reading.stop(&tp) else { return };
         let is_out_of_range = matches!(error.kind(), ErrorKind::OffsetOutOfRange { .. });
-        let end = match self.config.offset_reset {
-            OffsetReset::Earliest if is_out_of_range => LogEnd::Start,
-            OffsetReset::Latest if is_out_of_range => LogEnd::End,
+        let place = match self.config.offset_reset {
+            OffsetReset::Earliest if is_out_of_range => LogPlace::Start,
+            OffsetReset::Latest if is_out_of_range => LogPlace::End,
+            OffsetReset::ByDuration(age) if is_out_of_range => LogPlace::Since(age),
             _ => {
                 self.lookups.add_again(tp, offset, self.now());
                 return self.shared.tell(|outbox| outbox.push_error(error));
             }
         };
-        tracing::warn!(topic_partition = %tp, %error, ?end, "the position is reset");
+        tracing::warn!(topic_partition = %tp, %error, ?place, "the position is reset");
         self.shared.tell(|outbox| outbox.reset(&tp));
-        self.lookups.add(tp, Start::At(end), self.now());
+        self.lookups.add(tp, Start::At(place), self.now());
     }
 
     /// Takes a commit; what is not this member's is refused without being sent.
     pub(super) fn commit(&mut self, commit: Commit) {
         let Commit { generation, offsets, reply } = commit;
+        if self.config.group_id.is_empty() {
+            let refused = Error::invalid("this consumer has no group to commit for");
+            let outcomes = offsets.into_keys().map(|tp| (tp, Err(refused.clone()))).collect();
+            // Who asked may have stopped waiting.
+            let _ = reply.send(outcomes);
+            return;
+        }
         let current = self.generation().filter(|current| generation == Some(*current));
         let mut refused = Outcomes::new();
         let owned: Offsets = {
@@ -154,7 +161,7 @@ impl<R: Requests, F: Fetching> Owner<R, F> {
         let Some(coordinator) = self.membership.coordinator().filter(|_| self.can_send()).cloned() else { return };
         let Some((offsets, limit)) = self.commits.take(now) else { return };
         let member = self.membership.member().clone();
-        let asked = To { coordinator: coordinator.clone(), generation: member.generation };
+        let asked = To { coordinator: Some(coordinator.clone()), generation: member.generation };
         let requests = Arc::clone(&self.requests);
         self.flights.start(Flight::Commit, async move {
             Done::Committed(asked, requests.commit(coordinator, member, offsets, limit).await)

@@ -15,6 +15,7 @@ use tokio::{
     task::{AbortHandle, JoinError, JoinSet},
 };
 
+use super::progress::Progress;
 use crate::harness::Outcome;
 
 /// The shortest that Kafka allows by default: a member that died is missed this long.
@@ -43,6 +44,7 @@ struct Seen {
     history: History,
     /// Who read a partition in a generation.
     owners: Arc<Mutex<BTreeMap<(i32, TopicPartition), u32>>>,
+    progress: Progress,
 }
 
 impl Members {
@@ -59,6 +61,11 @@ impl Members {
         }
     }
 
+    /// How far all of them together have come.
+    pub(super) fn progress(&self) -> Progress {
+        self.seen.progress.clone()
+    }
+
     /// How many read.
     pub(super) fn len(&self) -> usize {
         self.running.len()
@@ -66,9 +73,14 @@ impl Members {
 
     /// Starts another member.
     pub(super) fn join(&mut self) -> Result<(), Failed> {
+        self.join_by(self.client.clone())
+    }
+
+    /// Starts another member that is a client of its own, as a process is.
+    pub(super) fn join_by(&mut self, client: Client) -> Result<(), Failed> {
         let process = self.next;
         self.next += 1;
-        let consumer = Consumer::builder(&self.client, self.group.as_str())
+        let consumer = Consumer::builder(&client, self.group.as_str())
             .topics([self.topic.as_str()])
             .session_timeout(SESSION_TIMEOUT)
             .heartbeat_interval(Duration::from_millis(500))
@@ -162,6 +174,8 @@ impl Seen {
             let value = String::from_utf8_lossy(record.value().unwrap_or_default()).into_owned();
             self.history.polled(process, of.partition(), record.offset(), value);
         }
+        let first = records.iter().next().map_or(records.next_offset(), |record| record.offset());
+        self.progress.handled(of.partition(), first, records.next_offset())?;
         let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
         let owner = *owners.entry((records.generation(), of.clone())).or_insert(process);
         if owner == process {

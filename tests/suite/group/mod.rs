@@ -1,6 +1,8 @@
 //! Consumer groups: nothing is skipped and nothing is repeated without need, whoever comes, goes or dies.
 
+mod churn;
 mod members;
+mod progress;
 
 use std::time::Duration;
 
@@ -31,6 +33,12 @@ pub(crate) fn tests(suite: &mut Suite) {
     suite.long_test("group::members_that_come_go_and_die_lose_nothing", Needs::ANY, long, comes_and_goes);
     let restarts = a_restarted_coordinator_loses_nothing;
     suite.long_test("group::a_restarted_coordinator_loses_nothing", Needs::ANY.restart(), long, restarts);
+    suite.long_test(
+        "group::members_killed_under_load_with_cut_connections_lose_nothing",
+        Needs::ANY.alone(),
+        churn::LIMIT,
+        churn::run,
+    );
     suite.test("group::offsets_can_be_committed_while_partitions_are_revoked", Needs::ANY, commits_while_revoking);
     suite.test("group::a_committed_offset_out_of_range_is_an_error", Needs::ANY, a_committed_offset_out_of_range);
     let pattern = a_pattern_finds_topics_that_come;

@@ -1,8 +1,10 @@
 //! What most tests do with a cluster: a client, a topic of their own, the whole log read back.
 
 mod log;
+mod proxied;
 mod rerouted;
 mod topics;
 
 pub(crate) use log::{read_log, read_log_by};
+pub(crate) use proxied::Proxied;
 pub(crate) use rerouted::Rerouted;

@@ -1,5 +1,6 @@
 //! The protocol, step by step: what goes in, and which actions come out.
 
+mod alone;
 mod heartbeats;
 mod joining;
 mod leaving;
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use ottla_kafka_core::{BrokerAddr, ErrorCode, TopicPartition};
 
-use super::{Action, Attempt, Failure, Input, JoinAnswer, JoinedMember, Loss, Membership, Round, Settings};
+use super::{Action, Alone, Attempt, Failure, Input, JoinAnswer, JoinedMember, Loss, Membership, Round, Settings};
 use crate::assignor::Assignor;
 
 const LOADING: ErrorCode = ErrorCode::COORDINATOR_LOAD_IN_PROGRESS;
@@ -51,6 +52,7 @@ fn with(is_static: bool) -> Member {
         max_poll_interval: Duration::from_secs(300),
         revoke_drain: Duration::from_secs(10),
         is_static,
+        alone: None,
     });
     Member { state, now: Duration::ZERO, find: none, join: none, sync: none, beat: none }
 }

@@ -13,10 +13,11 @@ use super::tp;
 use crate::{
     assignor::Assignor,
     assignor::PartitionCounts,
-    coordinator::{GroupTopics, LogEnd, Requests, Surroundings, Synced},
+    coordinator::{GroupTopics, Requests, Surroundings, Synced},
     fetching::Fetching,
     membership::{JoinAnswer, JoinedMember, MemberId, Round},
     offsets::{Committed, Offsets},
+    start::LogPlace,
 };
 
 /// How a request fails.
@@ -163,6 +164,8 @@ impl Fake {
     fn check(&self, member: &MemberId, call: &'static str) -> Result<(), Error> {
         let state = self.state();
         let code = match () {
+            // A commit of who is no member.
+            () if member.id.is_empty() && member.generation == -1 => return Ok(()),
             () if member.id != "m" => ErrorCode::UNKNOWN_MEMBER_ID,
             () if member.generation != state.generation => ErrorCode::ILLEGAL_GENERATION,
             () if state.is_rebalancing && call == "heartbeat" => ErrorCode::REBALANCE_IN_PROGRESS,
@@ -243,9 +246,9 @@ impl Requests for Arc<Fake> {
     async fn log_offsets(
         &self,
         partitions: Vec<TopicPartition>,
-        end: LogEnd,
+        place: LogPlace,
     ) -> Result<BTreeMap<TopicPartition, Result<i64, Error>>, Error> {
-        self.called("log_offsets", format!("{end:?}")).await?;
+        self.called("log_offsets", format!("{place:?}")).await?;
         let start = self.state().log_start;
         Ok(partitions.into_iter().map(|tp| (tp, Ok(start))).collect())
     }

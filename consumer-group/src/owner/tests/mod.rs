@@ -1,5 +1,6 @@
 //! The owner against a scripted coordinator and fetcher, in paused time.
 
+mod alone;
 mod closing;
 mod commits;
 mod fake;
