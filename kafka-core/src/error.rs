@@ -276,7 +276,11 @@ impl fmt::Display for Error {
             ErrorKind::Protocol { broker: None, detail } => write!(f, "broken protocol: {detail}"),
             ErrorKind::UnsupportedVersion { broker, api } => write!(f, "no common version of {api} with {broker}"),
             ErrorKind::RecordTooLarge { size, limit } => {
-                write!(f, "record of {size} bytes exceeds the limit of {limit}")
+                write!(
+                    f,
+                    "record of {size} bytes exceeds max.request.size, which is {limit}; the topic's max.message.bytes \
+                     has to allow it too"
+                )
             }
             ErrorKind::OffsetOutOfRange { topic_partition, offset, log_start, high_watermark } => {
                 write!(f, "offset {offset} of {topic_partition} is out of range")?;

@@ -162,10 +162,13 @@ impl Lane {
     }
 }
 
-/// Whether another attempt cannot do better: the client is closed, or shares no version with the broker.
+/// Whether another attempt cannot do better: the client is closed, the broker does not let us in, or we have no version
+/// in common.
 fn is_hopeless(outcome: Outcome, error: Option<&Error>) -> bool {
     let kind = error.filter(|_| matches!(outcome, Outcome::Unanswered { .. })).map(Error::kind);
-    matches!(kind, Some(ErrorKind::Closed | ErrorKind::Invalid { .. } | ErrorKind::UnsupportedVersion { .. }))
+    let ours =
+        matches!(kind, Some(ErrorKind::Closed | ErrorKind::Invalid { .. } | ErrorKind::UnsupportedVersion { .. }));
+    ours || matches!(kind, Some(ErrorKind::Authentication { .. } | ErrorKind::Tls { .. }))
 }
 
 /// The delivery timeout of `batch`, caused by its last failure.

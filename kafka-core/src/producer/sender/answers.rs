@@ -19,6 +19,10 @@ const THROTTLE_MAX: Duration = Duration::from_secs(60);
 /// no storm.
 const HINTS_FOLLOWED: u32 = 2;
 
+/// What brokers leave unsaid.
+const TOO_LARGE: &str = "the topic's max.message.bytes is smaller than the batch: raise it, or lower batch.size, and \
+                         max.request.size for a single record";
+
 /// An answer for one batch.
 struct Settling {
     outcome: Outcome,
@@ -120,7 +124,8 @@ fn settling(topic_partition: &TopicPartition, answer: ProducedPartition, hinted:
         Outcome::Answered { code, log_start_offset: answer.log_start_offset, base_offset: answer.base_offset };
     let error = (code != ErrorCode::NONE).then(|| {
         let topic_partition = Some(topic_partition.clone());
-        Error::new(ErrorKind::Broker { code, api: "Produce", topic_partition, message: answer.message })
+        let message = answer.message.or_else(|| (code == ErrorCode::MESSAGE_TOO_LARGE).then(|| TOO_LARGE.to_owned()));
+        Error::new(ErrorKind::Broker { code, api: "Produce", topic_partition, message })
     });
     let log_append_time = (answer.log_append_time_ms >= 0).then_some(answer.log_append_time_ms);
     Settling { outcome, log_append_time, error, hinted: hinted && answer.current_leader.is_some() }

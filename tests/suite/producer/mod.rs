@@ -1,5 +1,8 @@
 //! What the producer acknowledged is in the log, once and in order, whatever happens to brokers and connections.
 
+mod faults;
+mod refusals;
+
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use futures_util::future::try_join_all;
@@ -34,6 +37,8 @@ pub(crate) fn tests(suite: &mut Suite) {
     suite.long_test("producer::a_killed_broker_costs_no_acknowledged_record", needs, limit, killed);
     let cut = cut_connections_cost_no_acknowledged_record;
     suite.long_test("producer::cut_connections_cost_no_acknowledged_record", Needs::ANY, limit, cut);
+    faults::tests(suite);
+    refusals::tests(suite);
 }
 
 async fn acks_reach_the_log_once_and_in_order(cx: Context) -> Outcome {

@@ -1,0 +1,90 @@
+//! What a broker refuses, and what it takes: sizes, replicas, topics, codecs.
+
+use std::time::Duration;
+
+use ottla_kafka_core::{Codec, Compression, ErrorCode, ErrorKind, Producer, ProducerRecord};
+use ottla_tests::lane::Needs;
+
+use crate::{
+    harness::{Context, Outcome, Suite},
+    support::read_log,
+};
+
+pub(super) fn tests(suite: &mut Suite) {
+    let sizes = a_record_too_large_names_both_settings;
+    suite.test("producer::a_record_too_large_names_both_settings", Needs::ANY, sizes);
+    let missing = a_missing_topic_is_named_within_max_block;
+    suite.test("producer::a_missing_topic_is_named_within_max_block", Needs::ANY, missing);
+    let replicas = too_few_replicas_are_waited_for_and_nothing_is_applied;
+    suite.test("producer::too_few_replicas_are_waited_for_and_nothing_is_applied", Needs::ANY, replicas);
+    let codecs = every_codec_and_level_is_read_back;
+    suite.test("producer::every_codec_and_level_is_read_back", Needs::ANY, codecs);
+}
+
+async fn a_record_too_large_names_both_settings(cx: Context) -> Outcome {
+    let client = cx.client()?;
+    let topic = cx.unique("orders");
+    cx.create_topic(&client, &topic, 1, &[("max.message.bytes", "2000")]).await?;
+    let producer = Producer::builder(&client).max_request_size(20_000).build()?;
+    let record = |bytes| ProducerRecord::to(topic.as_str()).value(vec![b'x'; bytes]);
+    let ours = producer.send(record(30_000)).await.err().ok_or("larger than max.request.size")?;
+    assert!(matches!(ours.kind(), ErrorKind::RecordTooLarge { limit: 20_000, .. }), "{ours}");
+    let theirs = producer.send(record(5_000)).await.err().ok_or("larger than max.message.bytes")?;
+    assert_eq!(theirs.code(), Some(ErrorCode::MESSAGE_TOO_LARGE));
+    for error in [ours, theirs] {
+        assert!(!error.maybe_applied(), "{error}");
+        let text = error.to_string();
+        assert!(text.contains("max.request.size") && text.contains("max.message.bytes"), "{text}");
+    }
+    producer.send(record(1_000)).await?;
+    producer.close().await;
+    assert_eq!(read_log(&cx, &topic).await?.len(), 1);
+    Ok(())
+}
+
+async fn a_missing_topic_is_named_within_max_block(cx: Context) -> Outcome {
+    let client = cx.client()?;
+    let topic = cx.unique("missing");
+    let producer = Producer::builder(&client).max_block(Duration::from_secs(2)).build()?;
+    let started = tokio::time::Instant::now();
+    let error = producer.send(ProducerRecord::to(topic.as_str()).value("x")).await.err().ok_or("there is none")?;
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    assert_eq!((error.code(), error.maybe_applied()), (Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION), false), "{error}");
+    assert!(error.to_string().contains(&topic), "{error}");
+    Ok(())
+}
+
+async fn too_few_replicas_are_waited_for_and_nothing_is_applied(cx: Context) -> Outcome {
+    let client = cx.client()?;
+    let topic = cx.unique("orders");
+    // More than there are: every write is refused.
+    cx.create_topic(&client, &topic, 1, &[("min.insync.replicas", "9")]).await?;
+    let settings = Producer::builder(&client).delivery_timeout(Duration::from_secs(2));
+    let producer = settings.linger(Duration::from_millis(5)).build()?;
+    let error = producer.send(ProducerRecord::to(topic.as_str()).value("x")).await.err().ok_or("too few replicas")?;
+    assert!(matches!(error.kind(), ErrorKind::Timeout { .. }) || error.code() == Some(ErrorCode::NOT_ENOUGH_REPLICAS));
+    assert!(!error.maybe_applied(), "{error}");
+    producer.close().await;
+    assert_eq!(read_log(&cx, &topic).await?.len(), 0);
+    Ok(())
+}
+
+async fn every_codec_and_level_is_read_back(cx: Context) -> Outcome {
+    let client = cx.client()?;
+    let topic = cx.topic(&client, "orders", 1).await?;
+    let mut sent = Vec::new();
+    let plain = [Codec::None, Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd].map(Compression::from);
+    let levels = [Compression::gzip(1), Compression::gzip(9), Compression::zstd(1), Compression::zstd(9)];
+    for compression in plain.into_iter().chain(levels) {
+        let producer = Producer::builder(&client).compression(compression).batch_size(40_000).build()?;
+        for number in 0..300 {
+            let value = format!("{compression:?} {number} {}", "the same again ".repeat(20));
+            drop(producer.enqueue(ProducerRecord::to(topic.as_str()).value(value.clone())).await?);
+            sent.push(value);
+        }
+        producer.close().await;
+    }
+    let read: Vec<String> = read_log(&cx, &topic).await?.iter().map(|record| record.text()).collect();
+    assert_eq!(read, sent);
+    Ok(())
+}
