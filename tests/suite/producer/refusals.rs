@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use ottla_kafka_core::{Codec, Compression, ErrorCode, ErrorKind, Producer, ProducerRecord};
+use ottla_kafka_core::{Client, Codec, Compression, ErrorCode, ErrorKind, Producer, ProducerRecord, TopicPartition};
 use ottla_tests::lane::Needs;
+use tokio::time::{sleep, timeout};
 
 use crate::{
     harness::{Context, Outcome, Suite},
@@ -16,7 +17,8 @@ pub(super) fn tests(suite: &mut Suite) {
     let missing = a_missing_topic_is_named_within_max_block;
     suite.test("producer::a_missing_topic_is_named_within_max_block", Needs::ANY, missing);
     let replicas = too_few_replicas_are_waited_for_and_nothing_is_applied;
-    suite.test("producer::too_few_replicas_are_waited_for_and_nothing_is_applied", Needs::ANY, replicas);
+    let (needs, limit) = (Needs::ANY.nodes(3).restart(), Duration::from_secs(240));
+    suite.long_test("producer::too_few_replicas_are_waited_for_and_nothing_is_applied", needs, limit, replicas);
     let codecs = every_codec_and_level_is_read_back;
     suite.test("producer::every_codec_and_level_is_read_back", Needs::ANY, codecs);
 }
@@ -57,16 +59,38 @@ async fn a_missing_topic_is_named_within_max_block(cx: Context) -> Outcome {
 async fn too_few_replicas_are_waited_for_and_nothing_is_applied(cx: Context) -> Outcome {
     let client = cx.client()?;
     let topic = cx.unique("orders");
-    // More than there are: every write is refused.
-    cx.create_topic(&client, &topic, 1, &[("min.insync.replicas", "9")]).await?;
-    let settings = Producer::builder(&client).delivery_timeout(Duration::from_secs(2));
-    let producer = settings.linger(Duration::from_millis(5)).build()?;
-    let error = producer.send(ProducerRecord::to(topic.as_str()).value("x")).await.err().ok_or("too few replicas")?;
-    assert!(matches!(error.kind(), ErrorKind::Timeout { .. }) || error.code() == Some(ErrorCode::NOT_ENOUGH_REPLICAS));
-    assert!(!error.maybe_applied(), "{error}");
-    producer.close().await;
-    assert_eq!(read_log(&cx, &topic).await?.len(), 0);
+    cx.create_topic(&client, &topic, 1, &[("min.insync.replicas", "3")]).await?;
+    let patient = Producer::builder(&client).build()?;
+    let hasty = Producer::builder(&client).delivery_timeout(Duration::from_secs(3)).build()?;
+    let record = |value| ProducerRecord::to(topic.as_str()).partition(0).value(value);
+    patient.send(record("before")).await?;
+    cx.fixture().kill(3).await?;
+    await_in_sync(&client, &topic, 2).await?;
+    let waits = patient.enqueue(record("waits")).await?;
+    let error = hasty.send(record("not applied")).await.err().ok_or("two replicas are too few")?;
+    assert!(!error.maybe_applied(), "{error:?}");
+    cx.fixture().restart(3).await?;
+    waits.await?;
+    patient.close().await;
+    let log: Vec<String> = read_log(&cx, &topic).await?.iter().map(|record| record.text()).collect();
+    assert_eq!(log, ["before", "waits"]);
     Ok(())
+}
+
+/// Waits until the partition has this many replicas in sync, and a leader.
+async fn await_in_sync(client: &Client, topic: &str, count: usize) -> Outcome {
+    let waiting = async {
+        loop {
+            let cluster = client.metadata().topics(&[topic]).await?;
+            let partition = cluster.partition(&TopicPartition::new(topic, 0));
+            if partition.is_some_and(|partition| partition.leader.is_some() && partition.isr.len() == count) {
+                return Ok(());
+            }
+            client.metadata().refresh_after(cluster.generation()).await?;
+            sleep(Duration::from_millis(100)).await;
+        }
+    };
+    timeout(Duration::from_secs(90), waiting).await.map_err(|_| format!("there are never {count} in sync"))?
 }
 
 async fn every_codec_and_level_is_read_back(cx: Context) -> Outcome {
