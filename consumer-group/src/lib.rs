@@ -12,6 +12,9 @@ mod consumer;
 mod coordinator;
 mod event;
 mod fetching;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod handle;
 mod membership;
 mod offsets;

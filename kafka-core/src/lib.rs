@@ -11,6 +11,9 @@ mod env;
 mod error;
 mod fetch;
 mod flight;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod metadata;
 mod network;
 mod producer;

@@ -16,6 +16,7 @@ mod delivery;
 mod demo;
 mod dropped;
 mod fixture;
+mod fuzz;
 mod group;
 mod harness;
 mod hostile;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
     delivery::tests(&mut suite);
     demo::tests(&mut suite);
     dropped::tests(&mut suite);
+    fuzz::tests(&mut suite);
     group::tests(&mut suite);
     hostile::tests(&mut suite);
     kills::tests(&mut suite);

@@ -5,6 +5,8 @@ mod connection;
 mod connections;
 mod ending;
 mod frames;
+#[cfg(feature = "fuzzing")]
+mod fuzzed;
 mod gate;
 mod negotiate;
 mod open;
@@ -18,6 +20,8 @@ mod tls;
 
 pub(crate) use connection::Connection;
 pub(crate) use connections::{Connections, Holder};
+#[cfg(feature = "fuzzing")]
+pub(crate) use fuzzed::fuzzed;
 
 use std::time::Duration;
 

@@ -7,6 +7,8 @@ mod secret;
 #[cfg(feature = "tls")]
 mod tls;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use sasl::fuzzed_scram;
 #[cfg(feature = "sasl")]
 pub(crate) use sasl::{Exchange, Refusal};
 #[cfg(feature = "sasl")]

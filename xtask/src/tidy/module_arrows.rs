@@ -30,6 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // An offset out of range is told with the log's bounds, which admin can list.
     ("fetch", &["+", "admin", "client", "metadata", "protocol"]),
     ("admin", &["+", "client", "metadata", "protocol"]),
+    ("fuzzing", &["+", "network", "protocol", "security"]),
 ];
 /// What the embedded broker may use: it must not share the client's logic, or both could be wrong together.
 const FOR_BROKER: &[&str] = &["connector", "env", "protocol", "record", "topic_partition"];

@@ -6,6 +6,8 @@ mod scram;
 mod token;
 
 pub(crate) use exchange::{Exchange, Refusal};
+#[cfg(feature = "fuzzing")]
+pub(crate) use scram::fuzzed as fuzzed_scram;
 pub use token::TokenProvider;
 
 use std::{fmt, sync::Arc};
