@@ -13,9 +13,6 @@ pub(crate) trait Fetching: Send + 'static {
 
     /// What is read next; waits while nothing is. Dropping the future loses nothing.
     fn next(&mut self) -> impl Future<Output = Fetched> + Send;
-
-    /// Keeps requests in flight going while nothing can be taken; never ends.
-    fn drive(&mut self) -> impl Future<Output = ()> + Send;
 }
 
 impl Fetching for Fetcher {
@@ -37,9 +34,5 @@ impl Fetching for Fetcher {
 
     async fn next(&mut self) -> Fetched {
         self.next().await
-    }
-
-    async fn drive(&mut self) {
-        self.drive().await;
     }
 }

@@ -104,6 +104,22 @@ pub enum ErrorKind {
         /// The log's end, if known.
         high_watermark: Option<i64>,
     },
+    /// The topic was deleted and made anew: the consumer's offset is of another topic.
+    TopicRecreated {
+        /// The partition.
+        topic_partition: TopicPartition,
+        /// The offset in the topic that is gone.
+        offset: i64,
+    },
+    /// A batch of a partition cannot be read: it is corrupt, or larger than a limit. Its cause says why.
+    UnreadableBatch {
+        /// The partition.
+        topic_partition: TopicPartition,
+        /// The batch's first offset.
+        base_offset: i64,
+        /// The offset behind the batch, if the batch can be believed so far.
+        next_offset: Option<i64>,
+    },
     /// A setting, an argument or a record is not valid; nothing was sent.
     Invalid {
         /// What is wrong.
@@ -216,11 +232,12 @@ impl Error {
             ErrorKind::Connect { .. } | ErrorKind::Disconnected { .. } => Recovery::RefreshMetadata,
             ErrorKind::Timeout { .. } | ErrorKind::Full => Recovery::Retry,
             ErrorKind::Broker { code, .. } => code.recovery(),
-            ErrorKind::OffsetOutOfRange { .. } => Recovery::ResetOffset,
+            ErrorKind::OffsetOutOfRange { .. } | ErrorKind::TopicRecreated { .. } => Recovery::ResetOffset,
             ErrorKind::NotKafka { .. }
             | ErrorKind::Tls { .. }
             | ErrorKind::Authentication { .. }
             | ErrorKind::Protocol { .. }
+            | ErrorKind::UnreadableBatch { .. }
             | ErrorKind::UnsupportedVersion { .. }
             | ErrorKind::RecordTooLarge { .. }
             | ErrorKind::Invalid { .. }
@@ -287,6 +304,16 @@ impl fmt::Display for Error {
                 match (log_start, high_watermark) {
                     (Some(start), Some(end)) => write!(f, ": the log holds {start} to {end}"),
                     _ => Ok(()),
+                }
+            }
+            ErrorKind::TopicRecreated { topic_partition, offset } => {
+                write!(f, "the topic of {topic_partition} was made anew, offset {offset} is of the one before")
+            }
+            ErrorKind::UnreadableBatch { topic_partition, base_offset, next_offset } => {
+                write!(f, "the batch at offset {base_offset} of {topic_partition} cannot be read")?;
+                match next_offset {
+                    Some(next_offset) => write!(f, ", the partition goes on at {next_offset}"),
+                    None => Ok(()),
                 }
             }
             ErrorKind::Invalid { detail } => f.write_str(detail),

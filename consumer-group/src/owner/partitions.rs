@@ -97,7 +97,7 @@ impl<R: Requests, F: Fetching> Owner<R, F> {
                     self.shared.tell(|outbox| outbox.push_records(records));
                 }
             }
-            Fetched::Progress { topic_partition, offset } => {
+            Fetched::Progress { topic_partition, offset } | Fetched::Reset { topic_partition, to: offset, .. } => {
                 if self.reading.reached(&topic_partition, offset) {
                     self.shared.tell(|outbox| outbox.push_position(topic_partition, offset));
                 }

@@ -60,12 +60,11 @@ impl<F: Fetching> Reading<F> {
         }
     }
 
-    /// What is read next, if it `can_be_taken`; else it waits without end. Either way the fetcher's requests go on: one
-    /// that stood still with the client's metadata in its hands would stop every other. Dropping the future loses
-    /// nothing.
+    /// What is read next, if it `can_be_taken`; else it waits without end, while the fetcher reads on within its memory.
+    /// Dropping the future loses nothing.
     pub(crate) async fn next(&mut self, can_be_taken: bool) -> Fetched {
         if !can_be_taken || self.positions.is_empty() {
-            self.fetcher.drive().await;
+            return std::future::pending().await;
         }
         self.fetcher.next().await
     }

@@ -1,17 +1,21 @@
-//! What a fetch of one partition brought, without control batches and aborted records.
+//! Records as they are handed out.
 
-use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::Isolation;
+use super::{
+    budget::{Budget, charged},
+    opened::Opened,
+    reading::LogOffsets,
+};
 use crate::{
-    protocol::{AbortedTransaction, FetchedPartition},
-    record::{Batch, ControlKind, Decompression, RecordError, RecordView, Records, batches},
+    record::{Batch, Decompression, RecordError, RecordView, Records},
     topic_partition::TopicPartition,
 };
 
-/// Records of one partition, in the order of their offsets. They borrow the answer's bytes.
+/// Records of one partition, in the order of their offsets. They borrow the answer's bytes, which count towards
+/// [`fetch_memory`](super::FetchConfig::fetch_memory) until these records and all their slices are dropped.
 #[derive(Clone, Debug)]
 pub struct FetchedRecords {
     topic_partition: TopicPartition,
@@ -19,46 +23,62 @@ pub struct FetchedRecords {
     from: i64,
     count: usize,
     next_offset: i64,
-    high_watermark: i64,
-    last_stable_offset: i64,
+    log: LogOffsets,
+}
+
+/// How records are taken out of an answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Of one batch.
+    pub(super) decompression: Decompression,
+    /// Of the batches that are handed out together, but for one.
+    pub(super) decompressed_bytes: usize,
 }
 
 impl FetchedRecords {
-    /// Reads what came for `topic_partition` from offset `from`, every record of it, so that nothing can fail later.
-    /// A batch that cannot be read ends it; the error counts when nothing stands before it.
-    pub(super) fn read(
-        topic_partition: TopicPartition,
+    /// Takes out of `opened` what is handed out together, and reads every record of it, so that nothing can fail
+    /// later. Decompressed bytes are counted.
+    ///
+    /// # Errors
+    /// The first batch cannot be read; one behind others ends them.
+    pub(super) fn take(
+        topic_partition: &TopicPartition,
         from: i64,
-        answer: FetchedPartition,
-        isolation: Isolation,
+        opened: &mut Opened,
+        log: LogOffsets,
+        limits: Limits,
+        budget: &Arc<Budget>,
     ) -> Result<Self, RecordError> {
-        let mut records = Self {
-            topic_partition,
-            batches: Vec::new(),
-            from,
-            count: 0,
-            next_offset: from,
-            high_watermark: answer.high_watermark,
-            last_stable_offset: answer.last_stable_offset,
-        };
-        let mut aborted = Aborted::new(answer.aborted, isolation);
-        for batch in batches(answer.records) {
-            let counted = batch.and_then(|batch| {
-                // What is hidden is not decompressed.
-                let records = if aborted.hides(&batch) { None } else { Some(batch.records(Decompression::default())?) };
-                let count = records.as_ref().map_or(Ok(0), |records| count_from(records, from))?;
-                Ok((batch.next_offset(), records.filter(|_| count > 0), count))
-            });
-            let (next_offset, batch, count) = match counted {
-                Ok(counted) => counted,
-                Err(error) if records.next_offset == from => return Err(error),
-                Err(_) => break,
+        let topic_partition = topic_partition.clone();
+        let mut taken = Self { topic_partition, batches: Vec::new(), from, count: 0, next_offset: from, log };
+        let mut decompressed = 0_usize;
+        while let Some((batch, behind)) = opened.batches.front() {
+            if decompressed >= limits.decompressed_bytes {
+                return Ok(taken);
+            }
+            let read =
+                batch.records(limits.decompression).and_then(|records| Ok((count_from(&records, from)?, records)));
+            let (count, records) = match read {
+                Ok(read) => read,
+                Err(error) if taken.next_offset == from => return Err(error),
+                Err(_) => return Ok(taken),
             };
-            records.next_offset = records.next_offset.max(next_offset);
-            records.count = records.count.saturating_add(count);
-            records.batches.extend(batch);
+            let bytes = records.decompressed_bytes();
+            decompressed = decompressed.saturating_add(bytes);
+            taken.next_offset = *behind;
+            if count > 0 {
+                taken.count = taken.count.saturating_add(count);
+                taken.batches.push(match bytes {
+                    0 => records,
+                    bytes => {
+                        records.with_payload(|payload| charged(payload, &Arc::new(budget.charge_decompressed(bytes))))
+                    }
+                });
+            }
+            opened.batches.pop_front();
         }
-        Ok(records)
+        taken.next_offset = opened.next_offset;
+        Ok(taken)
     }
 
     /// The partition.
@@ -95,12 +115,17 @@ impl FetchedRecords {
 
     /// The offset up to which every in-sync replica had everything.
     pub fn high_watermark(&self) -> i64 {
-        self.high_watermark
+        self.log.high_watermark
     }
 
     /// The offset up to which no transaction was open; −1 if the broker does not say.
     pub fn last_stable_offset(&self) -> i64 {
-        self.last_stable_offset
+        self.log.last_stable
+    }
+
+    /// The first offset in the log; −1 if the broker does not say.
+    pub fn log_start_offset(&self) -> i64 {
+        self.log.log_start
     }
 
     /// The epoch of the leader that wrote the last batch, for a commit; −1 if not known.
@@ -108,10 +133,11 @@ impl FetchedRecords {
         self.batches().last().map_or(-1, Batch::leader_epoch)
     }
 
-    /// An owned part of the records, such as a value: shared, not copied.
+    /// An owned part of the records, such as a value: shared, not copied. It keeps the whole answer alive, and its
+    /// bytes counted: copy what is kept for long.
     pub fn slice(&self, part: &[u8]) -> Bytes {
         match self.batches.iter().find(|records| records.holds(part)) {
-            Some(batch) => batch.slice(part),
+            Some(records) => records.slice(part),
             None => Bytes::copy_from_slice(part),
         }
     }
@@ -122,37 +148,4 @@ fn count_from(records: &Records, from: i64) -> Result<usize, RecordError> {
     records
         .iter()
         .try_fold(0_usize, |count, record| Ok(if record?.offset() >= from { count.saturating_add(1) } else { count }))
-}
-
-/// Which transactions were aborted (KIP-98): the broker names where each began, its marker says where it ended.
-struct Aborted {
-    isolation: Isolation,
-    /// Latest first.
-    upcoming: Vec<AbortedTransaction>,
-    open: BTreeSet<i64>,
-}
-
-impl Aborted {
-    fn new(mut upcoming: Vec<AbortedTransaction>, isolation: Isolation) -> Self {
-        upcoming.sort_by_key(|transaction| std::cmp::Reverse(transaction.first_offset));
-        Self { isolation, upcoming, open: BTreeSet::new() }
-    }
-
-    /// Whether the reader does not see `batch`. Called for each batch, in order.
-    fn hides(&mut self, batch: &Batch) -> bool {
-        while let Some(next) = self.upcoming.last().filter(|next| next.first_offset <= batch.last_offset()) {
-            self.open.insert(next.producer_id);
-            self.upcoming.pop();
-        }
-        let producer = batch.producer().map(|stamp| stamp.producer_id);
-        if batch.is_control() {
-            if batch.control() == Some(ControlKind::Abort) {
-                producer.map(|id| self.open.remove(&id));
-            }
-            return true;
-        }
-        self.isolation == Isolation::ReadCommitted
-            && batch.is_transactional()
-            && producer.is_some_and(|id| self.open.contains(&id))
-    }
 }

@@ -51,6 +51,12 @@ impl Records {
         if self.batch.codec() == Codec::None { 0 } else { self.payload.len() }
     }
 
+    /// The same records in the bytes that `hold` makes of theirs, without a copy: whoever counts them learns so when the
+    /// last slice is gone.
+    pub(crate) fn with_payload(self, hold: impl FnOnce(Bytes) -> Bytes) -> Self {
+        Self { payload: hold(self.payload), ..self }
+    }
+
     /// Whether this part, such as a record's value, is one of theirs.
     pub fn holds(&self, part: &[u8]) -> bool {
         let (payload, part) = (self.payload.as_ptr_range(), part.as_ptr_range());

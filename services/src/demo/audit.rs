@@ -121,7 +121,7 @@ async fn read(client: &Client, marks: &Marks, topic: &str, mut seen: impl FnMut(
                     seen(key, attempts.unwrap_or(0));
                 }
             }
-            Fetched::Progress { .. } => {}
+            Fetched::Progress { .. } | Fetched::Reset { .. } => {}
             Fetched::Failed { error, .. } => return Err(error.into()),
         }
         open.retain(|partition, end| fetcher.position(partition).is_some_and(|position| position < *end));

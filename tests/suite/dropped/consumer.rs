@@ -19,7 +19,6 @@ pub(super) const ROWS: &[Row] = &[
     ("ConsumerHandle::commit", |cx| Box::pin(commit(cx, false))),
     ("ConsumerHandle::commit_in", |cx| Box::pin(commit(cx, true))),
     ("ConsumerHandle::seek", |cx| Box::pin(seek(cx))),
-    ("Fetcher::drive", |cx| Box::pin(drive(cx))),
     ("Fetcher::next", |cx| Box::pin(next(cx))),
 ];
 
@@ -77,34 +76,13 @@ async fn next(cx: Context) -> Result<usize, Failed> {
         while !reading.is_complete() {
             match dropped_after(awaits, fetcher.next()).await {
                 Some(Fetched::Records(records)) => reading.take(records.iter().map(|record| record.offset()))?,
-                Some(Fetched::Progress { .. }) => {}
+                Some(Fetched::Progress { .. } | Fetched::Reset { .. }) => {}
                 Some(Fetched::Failed { error, .. }) => return Err(error.into()),
                 None => dropped = true,
             }
             tokio::task::yield_now().await;
         }
         Ok(!dropped)
-    })
-    .await
-}
-
-/// It never ends by itself; what it had read meanwhile is given out afterwards.
-async fn drive(cx: Context) -> Result<usize, Failed> {
-    let (client, of) = filled(&cx).await?;
-    at_every_await(async |awaits| {
-        let mut fetcher = Fetcher::new(&client, small());
-        fetcher.assign(of.clone(), 0);
-        let mut reading = Reading::default();
-        while !reading.is_complete() {
-            // Once its answers are in, it waits for ever.
-            dropped_after(0, fetcher.drive()).await;
-            match fetcher.next().await {
-                Fetched::Records(records) => reading.take(records.iter().map(|record| record.offset()))?,
-                Fetched::Progress { .. } => {}
-                Fetched::Failed { error, .. } => return Err(error.into()),
-            }
-        }
-        Ok(awaits == 0)
     })
     .await
 }

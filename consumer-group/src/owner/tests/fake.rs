@@ -51,8 +51,6 @@ struct State {
     reading: BTreeMap<TopicPartition, i64>,
     paused: Vec<TopicPartition>,
     deliveries: VecDeque<Fetched>,
-    /// How often the fetcher was driven on without being asked for anything.
-    driven: usize,
 }
 
 impl Fake {
@@ -120,10 +118,6 @@ impl Fake {
 
     pub(super) fn undelivered(&self) -> usize {
         self.state().deliveries.len()
-    }
-
-    pub(super) fn driven(&self) -> usize {
-        self.state().driven
     }
 
     pub(super) fn deliver(&self, fetched: Fetched) {
@@ -271,12 +265,7 @@ impl Fetching for FakeFetcher {
         let mut state = self.0.state();
         state.reading.remove(tp);
         state.paused.retain(|other| other != tp);
-        state.deliveries.retain(|fetched| match fetched {
-            Fetched::Records(records) => records.topic_partition() != tp,
-            Fetched::Progress { topic_partition, .. } | Fetched::Failed { topic_partition, .. } => {
-                topic_partition != tp
-            }
-        });
+        state.deliveries.retain(|fetched| fetched.topic_partition() != tp);
     }
 
     fn pause(&mut self, tp: &TopicPartition) {
@@ -285,11 +274,6 @@ impl Fetching for FakeFetcher {
 
     fn resume(&mut self, tp: &TopicPartition) {
         self.0.state().paused.retain(|other| other != tp);
-    }
-
-    async fn drive(&mut self) {
-        self.0.state().driven += 1;
-        std::future::pending().await
     }
 
     async fn next(&mut self) -> Fetched {

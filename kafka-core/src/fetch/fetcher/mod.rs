@@ -1,32 +1,29 @@
-//! Asks the leaders and hands out what they answer.
+//! The application's side of fetching: what is read, and what was.
 
 mod answers;
+mod engine;
+mod locate;
+mod request;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::BTreeMap,
     fmt,
-    sync::Arc,
-    time::Duration,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use futures_util::{StreamExt, stream::FuturesUnordered};
-use tokio::time::{Instant, sleep_until};
+use engine::Engine;
 
 use super::{
-    FetchConfig, FetchedRecords, Isolation,
-    partitions::{Asked, Partitions},
+    FetchConfig, FetchedRecords, LogOffsets, StartPosition, budget::Budget, opened::Opened, partitions::Partitions,
+    plan::Leaders, reading::Waiting, records::Limits,
 };
 use crate::{
-    client::{Client, ConnectionKind, RETRY, Target},
-    env::BoxFuture,
-    error::Error,
-    metadata::{Cluster, Topic},
-    protocol::{Fetch, FetchAnswer, FetchPartition, FetchTopic},
+    client::Client,
+    env::Task,
+    error::{Error, ErrorKind},
+    record::RecordError,
     topic_partition::TopicPartition,
 };
-
-/// How long the fetcher sleeps when nothing is due.
-const IDLE: Duration = Duration::from_secs(60);
 
 /// Something that was read, or why nothing more will be.
 #[derive(Debug)]
@@ -40,7 +37,17 @@ pub enum Fetched {
         /// The new position.
         offset: i64,
     },
-    /// The partition is not read any more until it is assigned again, for a reason the fetcher cannot heal.
+    /// The position was not in the log, and [`OffsetReset`](super::OffsetReset) says where reading goes on.
+    Reset {
+        /// The partition.
+        topic_partition: TopicPartition,
+        /// The position that was not in the log.
+        from: i64,
+        /// The new position.
+        to: i64,
+    },
+    /// The partition is not read any more until it is assigned again, for a reason the fetcher cannot heal. If it is a
+    /// batch that cannot be read, [`Fetcher::skip`] goes on behind it.
     Failed {
         /// The partition.
         topic_partition: TopicPartition,
@@ -49,200 +56,219 @@ pub enum Fetched {
     },
 }
 
-enum Event {
-    Answered { leader: i32, asked: Vec<Asked>, cluster: Arc<Cluster>, result: Result<FetchAnswer, Error> },
-    Refreshed(Result<Arc<Cluster>, Error>),
-    OutOfRange { asked: Asked, log_start: Option<i64>, high_watermark: Option<i64> },
+/// Reads assigned partitions, each from its own position.
+///
+/// A task of its own asks the leaders, one request at a time each, and goes on while the application works: up to
+/// [`fetch_memory`](FetchConfig::fetch_memory) of what was asked for, waits here, or is in the application's hands. The
+/// task ends when this is dropped.
+pub struct Fetcher {
+    shared: Arc<Shared>,
+    task: Task,
+    has_ended: bool,
 }
 
-/// Reads assigned partitions, each from its own position: one request at a time to each leader.
-pub struct Fetcher {
-    client: Client,
+/// What the application's side and the task share.
+struct Shared {
     config: FetchConfig,
+    budget: Arc<Budget>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
     partitions: Partitions,
-    requests: FuturesUnordered<BoxFuture<'static, Event>>,
-    /// Leaders with a request in flight.
-    asking: BTreeSet<i32>,
-    /// Answers that were not handed out yet. Those of a partition that is sought or unassigned are taken out.
-    ready: VecDeque<Fetched>,
-    refreshing: bool,
-    refreshed_at: Option<Instant>,
-    stale: Option<u64>,
+    leaders: Leaders,
+    /// The offset behind each batch that could not be read.
+    skips: BTreeMap<TopicPartition, i64>,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes what is read, and has the task look at it.
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let changed = change(&mut self.state());
+        self.budget.asker.notify_one();
+        changed
+    }
 }
 
 impl Fetcher {
-    /// A fetcher of nothing yet.
+    /// A fetcher of nothing yet, with connections of its own.
     pub fn new(client: &Client, config: FetchConfig) -> Self {
-        Self {
-            client: client.clone(),
-            config,
-            partitions: Partitions::default(),
-            requests: FuturesUnordered::new(),
-            asking: BTreeSet::new(),
-            ready: VecDeque::new(),
-            refreshing: false,
-            refreshed_at: None,
-            stale: None,
-        }
+        let budget = Budget::new(config.fetch_memory);
+        let shared = Arc::new(Shared { config, budget, state: Mutex::default() });
+        let engine = Engine::new(client.holding(), Arc::clone(&shared));
+        let task = client.env().spawn("fetcher", engine.run());
+        Self { shared, task, has_ended: false }
     }
 
-    /// Reads `topic_partition` from `offset` on. An assigned partition is sought; it stays paused if it is.
-    pub fn assign(&mut self, topic_partition: TopicPartition, offset: i64) {
-        self.ready.retain(|fetched| fetched.topic_partition() != &topic_partition);
-        self.partitions.assign(topic_partition, offset);
+    /// Reads `topic_partition` from `start` on. An assigned partition is sought; it stays paused if it is.
+    pub fn assign(&mut self, topic_partition: TopicPartition, start: impl Into<StartPosition>) {
+        let start = start.into();
+        self.shared.change(|state| {
+            state.skips.remove(&topic_partition);
+            state.partitions.assign(topic_partition, start);
+        });
+    }
+
+    /// Goes on behind the batch that stopped the partition, without its records: returns the new position. `None` if
+    /// no batch stopped it, or if the batch's length cannot be believed; then only [`assign`](Self::assign) helps.
+    pub fn skip(&mut self, topic_partition: &TopicPartition) -> Option<i64> {
+        self.shared.change(|state| {
+            let behind = state.skips.remove(topic_partition)?;
+            state.partitions.assign(topic_partition.clone(), StartPosition::Offset(behind));
+            Some(behind)
+        })
     }
 
     /// Reads the partition no more.
     pub fn unassign(&mut self, topic_partition: &TopicPartition) {
-        self.ready.retain(|fetched| fetched.topic_partition() != topic_partition);
-        self.partitions.unassign(topic_partition);
+        self.shared.change(|state| {
+            state.skips.remove(topic_partition);
+            state.partitions.unassign(topic_partition);
+        });
     }
 
     /// Hands out nothing of the partition, and does not ask for more, until it is resumed.
     pub fn pause(&mut self, topic_partition: &TopicPartition) {
-        self.partitions.pause(topic_partition, true);
+        self.shared.change(|state| state.partitions.pause(topic_partition, true));
     }
 
     /// Goes on with a paused partition.
     pub fn resume(&mut self, topic_partition: &TopicPartition) {
-        self.partitions.pause(topic_partition, false);
+        self.shared.change(|state| state.partitions.pause(topic_partition, false));
     }
 
     /// The assigned partitions.
-    pub fn assigned(&self) -> impl Iterator<Item = &TopicPartition> {
-        self.partitions.assigned()
+    pub fn assigned(&self) -> Vec<TopicPartition> {
+        self.shared.state().partitions.assigned().cloned().collect()
     }
 
-    /// The offset behind what was handed out.
+    /// The offset behind what was handed out; `None` if the partition is not assigned, or if the cluster has not said
+    /// yet where it starts.
     pub fn position(&self, topic_partition: &TopicPartition) -> Option<i64> {
-        self.partitions.position(topic_partition)
+        self.shared.state().partitions.get(topic_partition)?.position
+    }
+
+    /// What the partition's log held when its leader last answered.
+    pub fn log_offsets(&self, topic_partition: &TopicPartition) -> Option<LogOffsets> {
+        self.shared.state().partitions.get(topic_partition)?.log
+    }
+
+    /// How many offsets lie between the position and the end that may be read, as of the leader's last answer.
+    pub fn lag(&self, topic_partition: &TopicPartition) -> Option<i64> {
+        let state = self.shared.state();
+        let reading = state.partitions.get(topic_partition)?;
+        let end = reading.log?.end(self.shared.config.isolation);
+        Some(end.saturating_sub(reading.position?).max(0))
+    }
+
+    /// How many bytes count towards [`fetch_memory`](FetchConfig::fetch_memory) right now.
+    pub fn memory_used(&self) -> usize {
+        self.shared.budget.used()
     }
 
     /// The next thing that was read. It waits as long as there is none; leader changes, broker failures and the like
-    /// are retried without end.
+    /// are retried without end. It waits as well while what the application holds leaves no room for more.
     ///
     /// # Cancel safety
     /// Safe: what was read is handed out by the next call.
     pub async fn next(&mut self) -> Fetched {
         loop {
-            if let Some(fetched) = self.take_ready() {
+            if let Some(fetched) = self.take() {
+                self.shared.budget.asker.notify_one();
                 return fetched;
             }
-            self.step().await;
-        }
-    }
-
-    /// Goes on with the requests in flight without handing anything out, and never ends: for an owner that cannot
-    /// take more right now. At most one answer a leader waits meanwhile.
-    ///
-    /// Not to poll the fetcher at all would stop its requests where they are, one perhaps in the middle of a write that
-    /// others on its connection wait behind.
-    ///
-    /// # Cancel safety
-    /// Safe: what was read is handed out by [`next`](Self::next).
-    pub async fn drive(&mut self) {
-        loop {
-            self.step().await;
-        }
-    }
-
-    /// Asks for what is due, then waits for an answer or until something else is due.
-    async fn step(&mut self) {
-        self.ask();
-        let look = self.partitions.next_look().unwrap_or_else(|| Instant::now() + IDLE);
-        tokio::select! {
-            biased;
-            Some(event) = self.requests.next() => self.handle(event),
-            () = sleep_until(look) => {}
-        }
-    }
-
-    fn take_ready(&mut self) -> Option<Fetched> {
-        let free = |fetched: &Fetched| !self.partitions.is_paused(fetched.topic_partition());
-        let at = self.ready.iter().position(free)?;
-        let fetched = self.ready.remove(at)?;
-        match &fetched {
-            Fetched::Records(records) => self.partitions.advance(records.topic_partition(), records.next_offset()),
-            Fetched::Progress { topic_partition, offset } => self.partitions.advance(topic_partition, *offset),
-            Fetched::Failed { .. } => {}
-        }
-        Some(fetched)
-    }
-
-    /// Asks every leader that has something to be asked for and no request in flight.
-    fn ask(&mut self) {
-        let cluster = self.client.metadata().cluster();
-        let mut by_leader: BTreeMap<i32, Vec<Asked>> = BTreeMap::new();
-        let mut leaderless = false;
-        for asked in self.partitions.askable(Instant::now()) {
-            match cluster.leader(&asked.topic_partition) {
-                Some(leader) if !self.asking.contains(&leader) => by_leader.entry(leader).or_default().push(asked),
-                Some(_) => {}
-                None => leaderless = true,
-            }
-        }
-        if leaderless || self.stale == Some(cluster.generation()) {
-            self.refresh(cluster.generation());
-        }
-        for (leader, asked) in by_leader {
-            self.ask_leader(leader, asked, &cluster);
-        }
-    }
-
-    fn ask_leader(&mut self, leader: i32, asked: Vec<Asked>, cluster: &Arc<Cluster>) {
-        let mut topics: Vec<FetchTopic> = Vec::new();
-        for one in &asked {
-            self.partitions.busy(&one.topic_partition);
-            let partition = FetchPartition {
-                index: one.topic_partition.partition(),
-                current_leader_epoch: -1,
-                offset: one.offset,
-                max_bytes: self.config.partition_bytes,
-            };
-            let name = one.topic_partition.topic_shared();
-            match topics.iter_mut().find(|topic| topic.name == name) {
-                Some(topic) => topic.partitions.push(partition),
-                None => {
-                    let id = cluster.topic(&name).map(Topic::id).unwrap_or_default();
-                    topics.push(FetchTopic { name, id, partitions: vec![partition] });
+            tokio::select! {
+                biased;
+                () = self.shared.budget.taker.notified() => {}
+                _ = &mut self.task, if !self.has_ended => {
+                    // Only a runtime that ends, or an error of ours, ends it: nobody may wait for it for ever.
+                    self.has_ended = true;
+                    let partitions = &mut self.shared.state().partitions;
+                    let assigned: Vec<_> = partitions.assigned().cloned().collect();
+                    assigned.iter().for_each(|partition| partitions.with(partition, |reading| reading.fail(Error::closed())));
                 }
             }
         }
-        let request = Fetch {
-            max_wait_ms: i32::try_from(self.config.max_wait.as_millis()).unwrap_or(i32::MAX),
-            min_bytes: self.config.min_bytes,
-            max_bytes: self.config.max_bytes,
-            isolation: i8::from(self.config.isolation == Isolation::ReadCommitted),
-            topics,
-        };
-        self.asking.insert(leader);
-        let (client, cluster) = (self.client.clone(), Arc::clone(cluster));
-        let limit = client.request_timeout().saturating_add(self.config.max_wait);
-        self.requests.push(Box::pin(async move {
-            let result = client.call(Target::Broker(leader), ConnectionKind::Fetch, &request, limit).await;
-            Event::Answered { leader, asked, cluster, result }
-        }));
     }
 
-    fn refresh(&mut self, generation: u64) {
-        if self.refreshing {
-            return;
-        }
-        self.refreshing = true;
-        let client = self.client.clone();
-        let topics: BTreeSet<Arc<str>> = self.partitions.assigned().map(TopicPartition::topic_shared).collect();
-        let at = self.refreshed_at.map_or_else(Instant::now, |at| at + RETRY.after(1, client.env()));
-        self.requests.push(Box::pin(async move {
-            sleep_until(at).await;
-            let names: Vec<&str> = topics.iter().map(|name| &**name).collect();
-            let known = client.metadata().topics(&names).await;
-            Event::Refreshed(match known {
-                Ok(cluster) if cluster.generation() > generation => Ok(cluster),
-                Ok(_) => client.metadata().refresh_after(generation).await,
-                Err(error) => Err(error),
-            })
-        }));
+    /// What is handed out now, if anything is.
+    fn take(&mut self) -> Option<Fetched> {
+        let (topic_partition, waiting, position) = {
+            let mut state = self.shared.state();
+            if !self.shared.budget.may_decompress() {
+                return None;
+            }
+            let (topic_partition, waiting) = state.partitions.take()?;
+            let position = state.partitions.get(&topic_partition)?.position;
+            (topic_partition, waiting, position.unwrap_or_default())
+        };
+        Some(match waiting {
+            Waiting::Opened(opened, log) => self.take_records(topic_partition, opened, log, position),
+            Waiting::Reset { from, to } => {
+                self.advance(&topic_partition, to);
+                Fetched::Reset { topic_partition, from, to }
+            }
+            Waiting::Failed(error) => {
+                if let ErrorKind::UnreadableBatch { next_offset: Some(behind), .. } = error.kind() {
+                    self.shared.state().skips.insert(topic_partition.clone(), *behind);
+                }
+                Fetched::Failed { topic_partition, error }
+            }
+        })
     }
+
+    /// Hands out a part of an answer, and puts the rest back. Outside the lock: decompressing takes its time.
+    fn take_records(
+        &mut self,
+        topic_partition: TopicPartition,
+        mut opened: Opened,
+        log: LogOffsets,
+        position: i64,
+    ) -> Fetched {
+        let Shared { config, budget, .. } = &*self.shared;
+        let limits = Limits { decompression: config.decompression, decompressed_bytes: config.decompressed_together() };
+        let taken = FetchedRecords::take(&topic_partition, position, &mut opened, log, limits, budget);
+        let mut state = self.shared.state();
+        let records = match taken {
+            Ok(records) => records,
+            Err(error) => {
+                state.partitions.with(&topic_partition, |reading| {
+                    reading.waiting.clear();
+                    reading.fail(unreadable(&topic_partition, error));
+                });
+                drop(state);
+                return self.take().unwrap_or_else(|| Fetched::Progress { topic_partition, offset: position });
+            }
+        };
+        if !opened.batches.is_empty() {
+            state.partitions.put_back(&topic_partition, Waiting::Opened(opened, log));
+        }
+        drop(state);
+        self.advance(&topic_partition, records.next_offset());
+        if records.is_empty() {
+            return Fetched::Progress { topic_partition, offset: records.next_offset() };
+        }
+        Fetched::Records(records)
+    }
+
+    fn advance(&mut self, topic_partition: &TopicPartition, position: i64) {
+        self.shared.state().partitions.with(topic_partition, |reading| reading.position = Some(position));
+    }
+}
+
+/// The error of a batch that cannot be read.
+fn unreadable(topic_partition: &TopicPartition, error: RecordError) -> Error {
+    Error::new(ErrorKind::UnreadableBatch {
+        topic_partition: topic_partition.clone(),
+        base_offset: error.base_offset(),
+        next_offset: error.next_offset(),
+    })
+    .with_source(error)
 }
 
 impl Fetched {
@@ -250,16 +276,15 @@ impl Fetched {
     pub fn topic_partition(&self) -> &TopicPartition {
         match self {
             Self::Records(records) => records.topic_partition(),
-            Self::Progress { topic_partition, .. } | Self::Failed { topic_partition, .. } => topic_partition,
+            Self::Progress { topic_partition, .. }
+            | Self::Reset { topic_partition, .. }
+            | Self::Failed { topic_partition, .. } => topic_partition,
         }
     }
 }
 
 impl fmt::Debug for Fetcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Fetcher")
-            .field("partitions", &self.partitions)
-            .field("asking", &self.asking)
-            .finish_non_exhaustive()
+        f.debug_struct("Fetcher").field("state", &self.shared.state()).finish_non_exhaustive()
     }
 }

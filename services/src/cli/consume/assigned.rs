@@ -75,7 +75,9 @@ async fn print(
                 }
                 (records.topic_partition().clone(), records.next_offset())
             }
-            Fetched::Progress { topic_partition, offset } => (topic_partition, offset),
+            Fetched::Progress { topic_partition, offset } | Fetched::Reset { topic_partition, to: offset, .. } => {
+                (topic_partition, offset)
+            }
             Fetched::Failed { error, .. } => return Err(reading.failed(&error)),
         };
         if reading.args.exit && ends.reached(&partition, position) {
