@@ -114,13 +114,13 @@ impl Engine {
         }
     }
 
-    /// A request failed as a whole: it is repeated, unless that cannot help.
+    /// A request failed as a whole: it is repeated, unless that cannot help. What the broker's next life may heal, such
+    /// as bytes that are no answer, is repeated a few times.
     fn failed(&self, state: &mut State, asked: &Asked, error: Error) {
         let failures = state.partitions.get(&asked.topic_partition).map_or(0, |reading| reading.failures);
         let is_hopeless = match error.kind() {
             ErrorKind::Closed | ErrorKind::UnsupportedVersion { .. } => true,
-            ErrorKind::Protocol { .. } => failures >= PATIENCE,
-            _ => false,
+            _ => !error.is_retriable() && failures >= PATIENCE,
         };
         if is_hopeless {
             state.partitions.with_asked(asked, |reading| reading.fail(error));

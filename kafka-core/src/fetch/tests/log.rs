@@ -87,7 +87,7 @@ impl Log {
         let mut bytes = BytesMut::new();
         for batch in self.batches.iter().filter(|batch| batch.next_offset() > offset) {
             let fits = bytes.len() + batch.bytes().len() <= max_bytes;
-            if !fits && !(may_exceed && bytes.is_empty()) {
+            if !(fits || may_exceed && bytes.is_empty()) {
                 break;
             }
             bytes.extend_from_slice(batch.bytes());
