@@ -87,7 +87,7 @@ async fn fetch(client: &Client, topic: &str) -> Result<(), Error> {
                         next += 1;
                     }
                 }
-                Fetched::Progress { .. } => {}
+                Fetched::Progress { .. } | Fetched::Reset { .. } => {}
                 Fetched::Failed { error, .. } => return Err(error),
             }
         }
