@@ -28,6 +28,10 @@ pub struct Offers {
     pub real_kafka: bool,
     /// Kafka's own command line tools can be run against it.
     pub tools: bool,
+    /// There is kcat.
+    pub kcat: bool,
+    /// There is a Python with confluent-kafka and kafka-python.
+    pub python: bool,
 }
 
 /// What a test asks of its lane.
@@ -38,13 +42,23 @@ pub struct Needs {
     pause: bool,
     real_kafka: bool,
     tools: bool,
+    kcat: bool,
+    python: bool,
     alone: bool,
 }
 
 impl Needs {
     /// Any broker will do.
-    pub const ANY: Self =
-        Self { nodes: 1, restart: false, pause: false, real_kafka: false, tools: false, alone: false };
+    pub const ANY: Self = Self {
+        nodes: 1,
+        restart: false,
+        pause: false,
+        real_kafka: false,
+        tools: false,
+        kcat: false,
+        python: false,
+        alone: false,
+    };
 
     /// At least this many nodes.
     #[must_use]
@@ -76,6 +90,18 @@ impl Needs {
         Self { tools: true, ..self }
     }
 
+    /// kcat is called.
+    #[must_use]
+    pub const fn kcat(self) -> Self {
+        Self { kcat: true, ..self }
+    }
+
+    /// Python's clients are called.
+    #[must_use]
+    pub const fn python(self) -> Self {
+        Self { python: true, ..self }
+    }
+
     /// No other test runs meanwhile: it uses topics and groups whose names are not its own.
     #[must_use]
     pub const fn alone(self) -> Self {
@@ -95,6 +121,8 @@ impl Needs {
             (self.pause && !offers.pause, "nodes that can be paused".to_owned()),
             (self.real_kafka && !offers.real_kafka, "Apache Kafka".to_owned()),
             (self.tools && !offers.tools, "Kafka's tools".to_owned()),
+            (self.kcat && !offers.kcat, "kcat".to_owned()),
+            (self.python && !offers.python, "Python's clients".to_owned()),
         ]
         .into_iter()
         .filter_map(|(lacks, what)| lacks.then_some(what))
@@ -175,13 +203,22 @@ mod tests {
 
     #[test]
     fn everything_that_is_missing_is_named() {
-        let bare = Offers { nodes: 1, restart: false, pause: false, real_kafka: false, tools: false };
-        let full = Offers { nodes: 3, restart: true, pause: true, real_kafka: true, tools: true };
+        let bare = Offers {
+            nodes: 1,
+            restart: false,
+            pause: false,
+            real_kafka: false,
+            tools: false,
+            kcat: false,
+            python: false,
+        };
+        let full =
+            Offers { nodes: 3, restart: true, pause: true, real_kafka: true, tools: true, kcat: true, python: true };
         assert_eq!(Needs::ANY.unmet(bare), None);
-        let much = Needs::ANY.nodes(3).restart().pause().real_kafka().tools();
+        let much = Needs::ANY.nodes(3).restart().pause().real_kafka().tools().kcat().python();
         assert_eq!(much.unmet(full), None);
         let missing = much.unmet(bare);
-        let all = "3 nodes, nodes that can be restarted, nodes that can be paused, Apache Kafka, Kafka's tools";
+        let all = "3 nodes, nodes that can be restarted, nodes that can be paused, Apache Kafka, Kafka's tools, kcat, Python's clients";
         assert_eq!(missing.as_deref(), Some(all));
     }
 

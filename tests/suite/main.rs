@@ -16,6 +16,7 @@ mod delivery;
 mod demo;
 mod dropped;
 mod fixture;
+mod foreign;
 mod fuzz;
 mod group;
 mod harness;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
     delivery::tests(&mut suite);
     demo::tests(&mut suite);
     dropped::tests(&mut suite);
+    foreign::tests(&mut suite);
     fuzz::tests(&mut suite);
     group::tests(&mut suite);
     hostile::tests(&mut suite);
