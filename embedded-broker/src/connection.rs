@@ -20,7 +20,10 @@ pub(crate) async fn serve(io: Io, peer: String, at: At) {
 async fn serve_frames(mut frames: Frames, peer: &str, at: &At) -> Result<(), ConnectionError> {
     while let Some(frame) = frames.next().await? {
         match answer(&mut frames, frame, peer, at).await? {
-            Some(Outcome::Answer(bytes)) => frames.write(&bytes).await?,
+            Some(Outcome::Answer(bytes, mute)) => {
+                frames.write(&bytes).await?;
+                tokio::time::sleep(mute).await;
+            }
             Some(Outcome::Nothing) => {}
             Some(Outcome::Silence) => {
                 frames.closed().await;

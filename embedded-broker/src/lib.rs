@@ -31,10 +31,11 @@ mod handlers;
 mod log;
 mod nodes;
 mod server;
+mod throttle;
 mod topics;
 
 pub use api::Api;
 pub use broker::EmbeddedBroker;
 pub use builder::{EmbeddedBrokerBuilder, StartError};
 pub use cluster::MoveError;
-pub use faults::{Fault, Faults, Repeated};
+pub use faults::{Fault, Faults, Planned};

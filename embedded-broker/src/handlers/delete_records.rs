@@ -16,10 +16,17 @@ impl Handler for DeleteRecordsRequest {
     async fn answer(&self, cx: &Cx<'_>) -> DeleteRecordsResponse {
         let mut topics = cx.cluster.topics();
         each(self, |topic, wanted| {
-            let (partition, _) = topics.partition_mut(topic, wanted.partition_index)?;
-            partition.check_leader(cx.node)?;
-            partition.log.delete_before(wanted.offset)
+            cx.in_partition(topic, wanted.partition_index, || {
+                let (partition, _) = topics.partition_mut(topic, wanted.partition_index)?;
+                partition.check_leader(cx.node)?;
+                partition.log.delete_before(wanted.offset)
+            })
         })
+    }
+
+    fn names(&self, _cx: &Cx<'_>, topic: &str, partition: i32) -> bool {
+        let here = self.topics.iter().filter(|wanted| wanted.name.as_str() == topic);
+        here.flat_map(|wanted| &wanted.partitions).any(|wanted| wanted.partition_index == partition)
     }
 
     fn refused(&self, _version: i16, refusal: Refusal) -> DeleteRecordsResponse {

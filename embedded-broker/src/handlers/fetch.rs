@@ -50,6 +50,13 @@ impl Handler for FetchRequest {
         }
     }
 
+    fn names(&self, cx: &Cx<'_>, topic: &str, partition: i32) -> bool {
+        let topics = cx.cluster.topics();
+        let is = |wanted: &FetchTopic| topic_name(wanted, &topics, cx.version) == Ok(topic);
+        let here = self.topics.iter().filter(|wanted| is(wanted));
+        here.flat_map(|wanted| &wanted.partitions).any(|wanted| wanted.partition == partition)
+    }
+
     fn refused(&self, version: i16, refusal: Refusal) -> FetchResponse {
         if version >= 7 {
             return FetchResponse::default().with_error_code(refusal.code());
@@ -79,7 +86,9 @@ impl Read {
         for topic in &request.topics {
             let name = topic_name(topic, &topics, cx.version);
             let partitions = topic.partitions.iter().map(|wanted| {
-                let log = name.and_then(|name| topics.log(cx.node, name, wanted.partition));
+                let log = name.and_then(|name| {
+                    cx.in_partition(name, wanted.partition, || topics.log(cx.node, name, wanted.partition))
+                });
                 let answer = read.partition(wanted, log, max_bytes);
                 let refusal = super::refusal(answer.error_code);
                 let hint = name.ok().and_then(|name| read.hints.find(refusal, &topics, name, wanted.partition));

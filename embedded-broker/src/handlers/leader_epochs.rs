@@ -19,10 +19,17 @@ impl Handler for OffsetForLeaderEpochRequest {
     async fn answer(&self, cx: &Cx<'_>) -> OffsetForLeaderEpochResponse {
         let topics = cx.cluster.topics();
         each(self, |topic, wanted| {
-            let log = topics.log(cx.node, topic, wanted.partition)?;
-            super::check_leader_epoch(log, wanted.current_leader_epoch)?;
-            Ok(log.end_of_epoch(wanted.leader_epoch).unwrap_or(UNDEFINED))
+            cx.in_partition(topic, wanted.partition, || {
+                let log = topics.log(cx.node, topic, wanted.partition)?;
+                super::check_leader_epoch(log, wanted.current_leader_epoch)?;
+                Ok(log.end_of_epoch(wanted.leader_epoch).unwrap_or(UNDEFINED))
+            })
         })
+    }
+
+    fn names(&self, _cx: &Cx<'_>, topic: &str, partition: i32) -> bool {
+        let here = self.topics.iter().filter(|wanted| wanted.topic.as_str() == topic);
+        here.flat_map(|wanted| &wanted.partitions).any(|wanted| wanted.partition == partition)
     }
 
     fn refused(&self, _version: i16, refusal: Refusal) -> OffsetForLeaderEpochResponse {

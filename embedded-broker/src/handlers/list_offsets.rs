@@ -26,10 +26,17 @@ impl Handler for ListOffsetsRequest {
     async fn answer(&self, cx: &Cx<'_>) -> ListOffsetsResponse {
         let topics = cx.cluster.topics();
         each(self, cx.version, |topic, wanted| {
-            let log = topics.log(cx.node, topic, wanted.partition_index)?;
-            super::check_leader_epoch(log, wanted.current_leader_epoch)?;
-            find(log, wanted.timestamp)
+            cx.in_partition(topic, wanted.partition_index, || {
+                let log = topics.log(cx.node, topic, wanted.partition_index)?;
+                super::check_leader_epoch(log, wanted.current_leader_epoch)?;
+                find(log, wanted.timestamp)
+            })
         })
+    }
+
+    fn names(&self, _cx: &Cx<'_>, topic: &str, partition: i32) -> bool {
+        let here = self.topics.iter().filter(|wanted| wanted.name.as_str() == topic);
+        here.flat_map(|wanted| &wanted.partitions).any(|wanted| wanted.partition_index == partition)
     }
 
     fn refused(&self, version: i16, refusal: Refusal) -> ListOffsetsResponse {

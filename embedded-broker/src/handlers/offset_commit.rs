@@ -26,7 +26,9 @@ impl Handler for OffsetCommitRequest {
         let sender = Sender { member_id: &self.member_id, instance_id: self.group_instance_id.as_deref() };
         let generation = self.generation_id_or_member_epoch;
         let commit = |group: &mut Group, now, _: &mut _| match group.may_commit(now, sender, generation) {
-            Ok(()) => each(self, |topic, partition| commit(group, &topics, topic, partition)),
+            Ok(()) => each(self, |topic, partition| {
+                cx.in_partition(topic, partition.partition_index, || commit(group, &topics, topic, partition))
+            }),
             Err(refusal) => self.refused(cx.version, refusal),
         };
         if generation < 0 {
@@ -35,6 +37,11 @@ impl Handler for OffsetCommitRequest {
         // A member of a group nobody knows belongs to the past.
         let committed = cx.cluster.coordinator().with(&self.group_id, commit);
         committed.unwrap_or_else(|| self.refused(cx.version, Refusal::IllegalGeneration))
+    }
+
+    fn names(&self, _cx: &Cx<'_>, topic: &str, partition: i32) -> bool {
+        let here = self.topics.iter().filter(|wanted| wanted.name.as_str() == topic);
+        here.flat_map(|wanted| &wanted.partitions).any(|wanted| wanted.partition_index == partition)
     }
 
     fn refused(&self, _version: i16, refusal: Refusal) -> OffsetCommitResponse {

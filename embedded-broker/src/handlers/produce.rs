@@ -26,7 +26,8 @@ impl Handler for ProduceRequest {
             let mut topics = cx.cluster.topics();
             let mut hints = Hints::default();
             let answer = each(self, |topic, data| {
-                let appended = append(cx, &mut topics, topic, data, self.acks);
+                let append = || append(cx, &mut topics, topic, data, self.acks);
+                let appended = cx.in_partition(topic, data.index, append);
                 let hint = appended.err().and_then(|refusal| hints.find(refusal, &topics, topic, data.index));
                 (appended, hint.map(|hint| hint.in_produce(cx.version)))
             });
@@ -38,6 +39,11 @@ impl Handler for ProduceRequest {
 
     fn refused(&self, _version: i16, refusal: Refusal) -> ProduceResponse {
         each(self, |_, _| (Err(refusal), None))
+    }
+
+    fn names(&self, _cx: &Cx<'_>, topic: &str, partition: i32) -> bool {
+        let here = self.topic_data.iter().filter(|data| data.name.as_str() == topic);
+        here.flat_map(|data| &data.partition_data).any(|data| data.index == partition)
     }
 
     fn wants_answer(&self) -> bool {

@@ -169,3 +169,48 @@ async fn bytes_after_a_request_are_ignored_as_kafka_does() {
     client.send_bytes(b"\0\0\0\x12\0\x03\0\x0c\0\0\0\x03\0\0\0\0\0\0\0\x01\0\0").await;
     assert!(client.receive_frame().await.is_some());
 }
+
+/// Two partitions of one Produce request.
+fn produce_two(first: Bytes, second: Bytes) -> ProduceRequest {
+    let mut request = produce_request("orders", 0, first);
+    let mut other = request.topic_data[0].partition_data[0].clone();
+    other.index = 1;
+    other.records = Some(second);
+    request.topic_data[0].partition_data.push(other);
+    request
+}
+
+#[tokio::test]
+async fn one_partition_of_a_request_goes_wrong_and_the_rest_is_done() {
+    let broker = EmbeddedBroker::builder().start().await.expect("a broker");
+    let mut client = Client::connect(&broker).await;
+    assert_eq!(client.create_topic("orders", 2, &[]).await, 0);
+    // Applied or not, the partition reports the error.
+    let faults = [Fault::Error(ErrorCode(6)), Fault::Error(ErrorCode(20)).after_applying()];
+    for ((fault, code), end) in faults.into_iter().zip([6, 20]).zip([0, 1]) {
+        broker.faults().add(Api::Produce, fault.on("orders", 0));
+        broker.faults().add(Api::Produce, Fault::Disconnect.on("payments", 0));
+        let request = produce_two(one_record(1, None), one_record(1, None));
+        let answer = client.call(&request, 9).await;
+        let codes: Vec<i16> = answer.responses[0].partition_responses.iter().map(|p| p.error_code).collect();
+        assert_eq!(codes, [code, 0]);
+        assert_eq!(client.fetch("orders", 0, 0).await.high_watermark, end);
+    }
+    assert_eq!(client.fetch("orders", 1, 0).await.high_watermark, 2);
+    broker.faults().add(Api::Fetch, Fault::Error(ErrorCode(56)).on("orders", 1));
+    assert_eq!(client.fetch("orders", 0, 0).await.error_code, 0);
+    assert_eq!(client.fetch("orders", 1, 0).await.error_code, 56);
+    assert_eq!(broker.faults().remaining(Api::Produce), 2, "nobody produced to the other topic");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_client_is_answered_at_once_and_read_later() {
+    let (broker, mut client) = start().await;
+    broker.faults().add(Api::Produce, Fault::Throttle(Duration::from_secs(3)).after(1));
+    let asked = Instant::now();
+    for (sequence, throttle, waited) in [(0, 0, 0), (1, 3000, 0), (2, 0, 3)] {
+        let answer = client.call(&produce_request("orders", 0, batch(sequence)), 9).await;
+        assert_eq!((answer.throttle_time_ms, asked.elapsed().as_secs()), (throttle, waited), "{sequence}");
+    }
+    assert_eq!(client.fetch("orders", 0, 0).await.high_watermark, 3);
+}
