@@ -1,10 +1,11 @@
 //! Brokers that fall silent: every call ends within its limit, and says truthfully whether it may have had an effect.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use libtest_mimic::Failed;
 use ottla_kafka_core::{
-    Ack, BrokerAddr, Client, Error, ErrorKind, NewTopic, OffsetSpec, Producer, ProducerRecord, TopicPartition,
+    Ack, BoxFuture, BrokerAddr, Client, ConfigChange, ConfigResource, Error, ErrorKind, NewTopic, OffsetSpec, Producer,
+    ProducerRecord, TopicPartition,
 };
 use ottla_tests::{
     history::{History, Sending},
@@ -79,6 +80,7 @@ async fn every_call_ends(client: &Client, topic: &str) -> Outcome {
         a.and(b).and(c).and(d).and(e).and(f)
     });
     calls.await?;
+    Box::pin(every_admin_call_ends(client, topic)).await?;
     // Some records wait while these two are called.
     let waiting = [producer.enqueue(record()).await, producer.try_enqueue(record())];
     within("Producer::flush", producer.flush()).await?;
@@ -87,6 +89,42 @@ async fn every_call_ends(client: &Client, topic: &str) -> Outcome {
         fails("Ack", async { ack.await.map(drop) }).await?;
     }
     Ok(())
+}
+
+/// Calls everything else that an admin has, at once.
+async fn every_admin_call_ends(client: &Client, topic: &str) -> Outcome {
+    let admin = client.admin();
+    let partition = TopicPartition::new(topic, 0);
+    let (partitions, offsets) = ([partition.clone()], [(partition, 0)]);
+    let resource = ConfigResource::topic(topic);
+    let changes = [(resource.clone(), vec![ConfigChange::delete("retention.ms")])];
+    let resources = [resource];
+    let calls: Vec<BoxFuture<'_, Outcome>> = vec![
+        Box::pin(fails("Admin::alter_group_offsets", async { each(admin.alter_group_offsets("g", &offsets).await?) })),
+        Box::pin(fails("Admin::create_partitions", async { each(admin.create_partitions(&[(topic, 9)]).await?) })),
+        Box::pin(fails("Admin::delete_group_offsets", async {
+            each(admin.delete_group_offsets("g", &partitions).await?)
+        })),
+        Box::pin(fails("Admin::delete_groups", async { each(admin.delete_groups(&["g"]).await?) })),
+        Box::pin(fails("Admin::delete_records", async { each(admin.delete_records(&offsets).await?) })),
+        Box::pin(fails("Admin::delete_topics", async { each(admin.delete_topics(&["no-such-topic"]).await?) })),
+        Box::pin(fails("Admin::describe_cluster", async { admin.describe_cluster().await.map(drop) })),
+        Box::pin(fails("Admin::describe_configs", async { each(admin.describe_configs(&resources).await?) })),
+        Box::pin(fails("Admin::describe_groups", async { each(admin.describe_groups(&["g"]).await?) })),
+        Box::pin(fails("Admin::describe_log_dirs", async { each(admin.describe_log_dirs(&[]).await?) })),
+        Box::pin(fails("Admin::describe_topics", async { each(admin.describe_topics(&[topic]).await?) })),
+        Box::pin(fails("Admin::group_offsets", async { admin.group_offsets("g").await.map(drop) })),
+        Box::pin(fails("Admin::incremental_alter_configs", async {
+            each(admin.incremental_alter_configs(&changes).await?)
+        })),
+        Box::pin(fails("Admin::list_groups", async { admin.list_groups().await.map(drop) })),
+        Box::pin(fails("Admin::list_topics", async { admin.list_topics().await.map(drop) })),
+    ];
+    futures_util::future::join_all(calls).await.into_iter().collect()
+}
+
+fn each<K, V>(results: BTreeMap<K, Result<V, Error>>) -> Result<(), Error> {
+    results.into_values().try_for_each(|result| result.map(drop))
 }
 
 async fn what_the_producer_gives_up_as_not_applied_is_in_no_log(cx: Context) -> Outcome {

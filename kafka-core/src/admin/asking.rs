@@ -24,8 +24,13 @@ pub(super) struct Asking<'a, K, V> {
 impl<'a, K: Clone + Ord, V> Asking<'a, K, V> {
     /// A call of the request `A` about `keys`.
     pub(super) fn new<A: Api>(client: &'a Client, keys: impl IntoIterator<Item = K>) -> Self {
+        Self::within::<A>(client, keys, client.default_api_timeout())
+    }
+
+    /// A call that has only `limit` left of its time.
+    pub(super) fn within<A: Api>(client: &'a Client, keys: impl IntoIterator<Item = K>, limit: Duration) -> Self {
         let api = api_name(A::KEY);
-        let attempts = Attempts::new(client.env(), api, client.default_api_timeout());
+        let attempts = Attempts::new(client.env(), api, limit);
         let items = Items::new(api, has_effect(A::KEY), keys);
         Self { client, attempts, items, generation: client.metadata().cluster().generation() }
     }

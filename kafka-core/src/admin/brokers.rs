@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::time::Instant;
 
 use super::{Admin, asking::Asking, items::Results};
 use crate::{
@@ -12,24 +13,23 @@ use crate::{
 };
 
 impl Admin<'_> {
-    /// These brokers, or all that the cluster has now.
-    pub(super) async fn brokers_or_all(&self, brokers: &[i32]) -> Result<Vec<i32>, Error> {
-        let metadata = self.client.metadata();
-        // Also for those that are named: their addresses must be known.
-        let cluster = metadata.refresh_after(metadata.cluster().generation()).await?;
-        let all = || cluster.brokers().keys().copied().collect();
-        Ok(if brokers.is_empty() { all() } else { brokers.to_vec() })
-    }
-
-    /// Asks each of `brokers` until it has answered, or left the cluster.
+    /// Asks each of `brokers`, or all that the cluster has now if none is named, until it has answered or left the
+    /// cluster.
     pub(super) async fn ask_each<A: Api, V>(
         &self,
-        brokers: Vec<i32>,
+        brokers: &[i32],
         kind: ConnectionKind,
         request: &A,
         read: impl Fn(A::Answer) -> Result<V, Error>,
     ) -> Result<Results<i32, V>, Error> {
-        let mut asking = Asking::new::<A>(self.client, brokers);
+        let deadline = Instant::now() + self.client.default_api_timeout();
+        let metadata = self.client.metadata();
+        // Also for those that are named: their addresses must be known.
+        let cluster = metadata.refresh_after(metadata.cluster().generation()).await?;
+        let all = || cluster.brokers().keys().copied().collect();
+        let brokers = if brokers.is_empty() { all() } else { brokers.to_vec() };
+        let left = deadline.saturating_duration_since(Instant::now());
+        let mut asking = Asking::within::<A>(self.client, brokers, left);
         while let Some(asked) = asking.next().await {
             let limit = asking.limit();
             let calls =

@@ -100,7 +100,6 @@ impl Admin<'_> {
     /// # Cancel safety
     /// Safe: it only reads.
     pub async fn describe_log_dirs(&self, brokers: &[i32]) -> Result<BTreeMap<i32, Result<Vec<LogDir>, Error>>, Error> {
-        let brokers = self.brokers_or_all(brokers).await?;
         let request = DescribeLogDirsRequest::default().with_topics(None);
         self.ask_each(brokers, ConnectionKind::Slow, &request, read).await
     }

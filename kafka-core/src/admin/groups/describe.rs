@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
 use kafka_protocol::messages::{DescribeGroupsRequest, DescribeGroupsResponse};
+use tokio::time::Instant;
 
 use super::{GroupDescription, coordinator::by_coordinator, modern};
 use crate::{
@@ -36,6 +37,7 @@ impl Admin<'_> {
                     continue;
                 }
             };
+            let deadline = Instant::now() + limit;
             let calls = sorted.found.into_iter().map(async |(coordinator, groups)| {
                 let request =
                     DescribeGroupsRequest::default().with_groups(groups.iter().map(|group| group_id(group)).collect());
@@ -50,7 +52,7 @@ impl Admin<'_> {
                     result.as_ref().is_err_and(|error| error.code() == Some(ErrorCode::GROUP_ID_NOT_FOUND))
                 };
                 let unknown: Vec<_> = results.iter().filter(unknown).map(|(group, _)| group.clone()).collect();
-                results.extend(modern::describe(self.client, &coordinator, &unknown, limit).await);
+                results.extend(modern::describe(self.client, &coordinator, &unknown, deadline).await);
                 (groups, Ok(results))
             });
             for (groups, answer) in join_all(calls).await {

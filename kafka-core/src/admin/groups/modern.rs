@@ -1,11 +1,10 @@
 //! Groups whose coordinator decides (KIP-848): ConsumerGroupDescribe.
 
-use std::time::Duration;
-
 use kafka_protocol::messages::{
     ConsumerGroupDescribeRequest,
     consumer_group_describe_response::{DescribedGroup, Member},
 };
+use tokio::time::Instant;
 
 use super::{GroupDescription, GroupMember, GroupState, GroupType};
 use crate::{
@@ -28,7 +27,7 @@ pub(super) async fn describe(
     client: &Client,
     coordinator: &BrokerAddr,
     groups: &[String],
-    limit: Duration,
+    deadline: Instant,
 ) -> Results<String, GroupDescription> {
     if groups.is_empty() {
         return Results::new();
@@ -36,6 +35,7 @@ pub(super) async fn describe(
     let request =
         ConsumerGroupDescribeRequest::default().with_group_ids(groups.iter().map(|group| group_id(group)).collect());
     let target = Target::Address(coordinator.clone());
+    let limit = deadline.saturating_duration_since(Instant::now());
     match client.call(target, ConnectionKind::Control, &request, limit).await {
         Ok(answer) => answer.groups.into_iter().filter_map(|group| read(group, coordinator)).collect(),
         Err(error) if error.is_retriable() => groups.iter().map(|group| (group.clone(), Err(error.clone()))).collect(),
