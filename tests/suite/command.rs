@@ -1,6 +1,9 @@
 //! The `ottla` command, as a process of its own.
 
-use std::{io, path::Path};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use crate::fixture::child::Child;
 
@@ -12,11 +15,17 @@ pub(crate) fn is_asked_for() -> bool {
     std::env::var_os(AS_COMMAND).is_some()
 }
 
-/// Starts the command: the binary that `OTTLA_TEST_BINARY` names, else this one in its role. Its output goes to `log`.
+/// The command's binary and the variable that gives it its role: the one that `OTTLA_TEST_BINARY` names, else this one.
+pub(crate) fn program() -> io::Result<(PathBuf, Option<(&'static str, &'static str)>)> {
+    match std::env::var_os("OTTLA_TEST_BINARY") {
+        Some(binary) => Ok((std::path::absolute(binary)?, None)),
+        None => Ok((std::env::current_exe()?, Some((AS_COMMAND, "1")))),
+    }
+}
+
+/// Starts the command. Its output goes to `log`.
 pub(crate) fn start(args: &[&str], dir: &Path, log: &Path) -> io::Result<Child> {
     let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
-    match std::env::var_os("OTTLA_TEST_BINARY") {
-        Some(binary) => Child::start(&std::path::absolute(binary)?, &args, &[], dir, log),
-        None => Child::start(&std::env::current_exe()?, &args, &[(AS_COMMAND, "1")], dir, log),
-    }
+    let (program, role) = program()?;
+    Child::start(&program, &args, role.as_slice(), dir, log)
 }

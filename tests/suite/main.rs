@@ -10,6 +10,7 @@ use std::process::ExitCode;
 mod admin;
 mod broker;
 mod chaos;
+mod cli;
 mod cluster;
 mod command;
 mod delivery;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
     admin::tests(&mut suite);
     broker::tests(&mut suite);
     chaos::tests(&mut suite);
+    cli::tests(&mut suite);
     cluster::tests(&mut suite);
     delivery::tests(&mut suite);
     demo::tests(&mut suite);

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::Producer;
+use super::{Producer, sender::IN_FLIGHT_PER_BROKER};
 use crate::{client::Client, error::Error, record::Compression};
 
 /// A producer's settings, checked together by [`ProducerBuilder::build`].
@@ -17,6 +17,7 @@ pub(super) struct ProducerConfig {
     pub(super) batch_size: usize,
     pub(super) buffer_memory: usize,
     pub(super) max_request_size: usize,
+    pub(super) max_in_flight: usize,
     pub(super) delivery_timeout: Duration,
     pub(super) max_block: Duration,
     pub(super) compression: Compression,
@@ -29,6 +30,7 @@ impl ProducerBuilder {
             batch_size: 16 << 10,
             buffer_memory: 32 << 20,
             max_request_size: 1 << 20,
+            max_in_flight: IN_FLIGHT_PER_BROKER,
             delivery_timeout: Duration::from_secs(120),
             max_block: Duration::from_secs(60),
             compression: Compression::NONE,
@@ -68,6 +70,13 @@ impl ProducerBuilder {
         self
     }
 
+    /// How many requests may be on their way to a broker, 1 to 5; default 5. Kafka:
+    /// `max.in.flight.requests.per.connection`.
+    pub fn max_in_flight(mut self, requests: usize) -> Self {
+        self.config.max_in_flight = requests;
+        self
+    }
+
     /// How long after `enqueue` a record's fate is known; default 120 s. Kafka: `delivery.timeout.ms`.
     pub fn delivery_timeout(mut self, timeout: Duration) -> Self {
         self.config.delivery_timeout = timeout;
@@ -100,6 +109,10 @@ impl ProducerConfig {
             (self.batch_size > self.max_request_size, "batch.size exceeds max.request.size"),
             (self.max_request_size > self.buffer_memory, "max.request.size exceeds buffer.memory"),
             (self.buffer_memory > 1 << 30, "buffer.memory exceeds 1 GiB"),
+            (
+                !(1..=IN_FLIGHT_PER_BROKER).contains(&self.max_in_flight),
+                "max.in.flight.requests.per.connection is not 1 to 5",
+            ),
             (self.linger >= self.delivery_timeout, "linger.ms is not shorter than delivery.timeout.ms"),
             (self.max_block.is_zero(), "max.block.ms of zero never lets a record in: use try_enqueue"),
         ];
@@ -121,6 +134,7 @@ mod tests {
             .buffer_memory(1 << 10)
             .linger(Duration::from_secs(200))
             .max_block(Duration::ZERO)
+            .max_in_flight(6)
             .compression(Compression::gzip(77));
         let text = settings.build().expect_err("nothing of it fits").to_string();
         for problem in [
@@ -128,6 +142,7 @@ mod tests {
             "max.request.size exceeds buffer.memory",
             "linger.ms is not shorter",
             "max.block.ms",
+            "max.in.flight",
             "gzip",
         ] {
             assert!(text.contains(problem), "{problem} is missing from: {text}");

@@ -1,6 +1,6 @@
 //! What every command that talks to a cluster takes, and first asks.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use ottla::{
@@ -10,29 +10,61 @@ use ottla::{
 use tokio::time::{Instant, sleep_until};
 
 use super::problem::Problem;
-use crate::config::{Given, Settings};
+use crate::config::{Given, Settings, mechanism_name};
 
 /// How long a topic may take to be known everywhere after it was created.
 const NEW_TOPIC: Duration = Duration::from_secs(2);
+/// Keeps them apart from what a command takes of its own.
+const HEADING: &str = "Connection";
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Which cluster, and how to reach it. The `KAFKA_*` variables say the same, and what has no flag; a flag goes first.
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Connection")]
 pub(super) struct ConnectionArgs {
     /// Brokers to ask first, separated by commas [env: KAFKA_BROKERS] [default: localhost:9092].
-    #[arg(short, long, value_delimiter = ',', value_name = "HOST:PORT")]
+    #[arg(help_heading = HEADING, short, long, value_delimiter = ',', value_name = "HOST:PORT")]
     bootstrap: Vec<BrokerAddr>,
     /// The name that brokers log and quotas count [env: KAFKA_CLIENT_ID].
-    #[arg(long, value_name = "NAME")]
+    #[arg(help_heading = HEADING, long, value_name = "NAME")]
     client_id: Option<String>,
+    /// Encrypts and checks whom it talks to (TLS) [env: KAFKA_SSL].
+    #[arg(help_heading = HEADING, long)]
+    ssl: bool,
+    /// Trusts the certificates in this PEM file instead of the system's [env: KAFKA_SSL_CA].
+    #[arg(help_heading = HEADING, long, value_name = "FILE")]
+    ssl_ca: Option<PathBuf>,
+    /// Shows brokers this certificate, a PEM file [env: KAFKA_SSL_CERT].
+    #[arg(help_heading = HEADING, long, value_name = "FILE")]
+    ssl_cert: Option<PathBuf>,
+    /// The certificate's key, a PEM file [env: KAFKA_SSL_KEY].
+    #[arg(help_heading = HEADING, long, value_name = "FILE")]
+    ssl_key: Option<PathBuf>,
+    /// The user (SASL); the password is read from KAFKA_SASL_PASSWORD only [env: KAFKA_SASL_USERNAME].
+    #[arg(help_heading = HEADING, long, value_name = "USER")]
+    sasl_username: Option<String>,
+    /// plain, scram-sha-256, scram-sha-512 or oauthbearer (whose password is the token) [env: KAFKA_SASL_MECHANISM]
+    /// [default: plain].
+    #[arg(help_heading = HEADING, long, value_name = "NAME", value_parser = mechanism_name)]
+    sasl_mechanism: Option<String>,
+    /// Lets a secret that others can read on the way go without TLS [env: KAFKA_SASL_ALLOW_PLAINTEXT].
+    #[arg(help_heading = HEADING, long)]
+    sasl_allow_plaintext: bool,
 }
 
 impl ConnectionArgs {
     /// What was given, to go before the variables.
     pub(super) fn given(&self) -> Given {
-        let brokers = (!self.bootstrap.is_empty()).then(|| self.bootstrap.clone());
-        Given { brokers, client_id: self.client_id.clone() }
+        Given {
+            brokers: (!self.bootstrap.is_empty()).then(|| self.bootstrap.clone()),
+            client_id: self.client_id.clone(),
+            ssl: self.ssl,
+            ssl_ca: self.ssl_ca.clone(),
+            ssl_cert: self.ssl_cert.clone(),
+            ssl_key: self.ssl_key.clone(),
+            sasl_username: self.sasl_username.clone(),
+            sasl_mechanism: self.sasl_mechanism.clone(),
+            sasl_allow_plaintext: self.sasl_allow_plaintext,
+        }
     }
 }
 

@@ -144,3 +144,42 @@ fn print_json(values: &Vec<serde_json::Value>) -> Result<(), Problem> {
     print_line(&text.map_err(|error| Problem::new(Exit::Failed, format!("no JSON: {error}")))?);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    /// The commands without subcommands, by name.
+    fn leaves(command: &clap::Command, name: &str) -> Vec<(String, clap::Command)> {
+        let named = |sub: &clap::Command| format!("{name}-{}", sub.get_name());
+        let subs = command.get_subcommands().filter(|sub| sub.get_name() != "help");
+        let all: Vec<_> = subs.flat_map(|sub| leaves(sub, &named(sub))).collect();
+        if all.is_empty() { vec![(name.to_owned(), command.clone())] } else { all }
+    }
+
+    #[test]
+    fn help_says_what_it_said_and_shows_an_example() {
+        let mut command = Cli::command();
+        command.build();
+        let leaves = leaves(&command, "ottla");
+        assert_eq!(leaves.len(), 13);
+        for (name, mut leaf) in leaves {
+            let help = leaf.render_help().to_string();
+            assert!(help.contains("Example"), "{name} shows none");
+            insta::assert_snapshot!(name, help);
+        }
+        insta::assert_snapshot!("ottla", command.render_help().to_string());
+    }
+
+    #[test]
+    fn the_exit_codes_of_help_and_page_are_those_there_are() {
+        let page = include_str!("../../../docs/cli.md");
+        let all = [Exit::Done, Exit::Failed, Exit::Usage, Exit::NotFound, Exit::Refused, Exit::Unknown, Exit::Partial];
+        for code in all.iter().chain(&[Exit::Interrupted]).map(|exit| exit.code()) {
+            assert!(page.contains(&format!("\n| {code} | ")), "{code} is missing from docs/cli.md");
+            assert!(exit::HELP.lines().any(|line| line.trim().starts_with(&format!("{code} "))), "{code}");
+        }
+    }
+}

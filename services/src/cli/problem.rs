@@ -104,6 +104,7 @@ pub(crate) fn exit_of(error: &Error) -> Exit {
     match error.kind() {
         ErrorKind::Timeout { .. } => Exit::Unknown,
         ErrorKind::Invalid { .. } => Exit::Usage,
+        ErrorKind::Authentication { .. } | ErrorKind::Tls { .. } => Exit::Refused,
         ErrorKind::Broker { code, .. } => exit_of_code(*code),
         _ => Exit::Failed,
     }
@@ -138,6 +139,8 @@ fn exit_of_code(code: ErrorCode) -> Exit {
     }
 }
 
+const CREDENTIALS: &str = "see KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD and KAFKA_SASL_MECHANISM";
+
 /// What helps most people who see this.
 fn next_step(error: &Error) -> Option<&'static str> {
     const ADDRESS: &str = "see that a broker listens there, and that -b or KAFKA_BROKERS names it (ottla broker starts \
@@ -149,7 +152,11 @@ fn next_step(error: &Error) -> Option<&'static str> {
         ErrorKind::Disconnected { .. } | ErrorKind::Timeout { .. } => {
             Some("nothing was done: see that the address is a Kafka broker's and that it answers, and try again")
         }
-        ErrorKind::Protocol { .. } => {
+        ErrorKind::Authentication { .. } => Some(CREDENTIALS),
+        ErrorKind::Tls { .. } => {
+            Some("see KAFKA_SSL_CA (whom to trust), KAFKA_SSL_CERT and KAFKA_SSL_KEY, and the host name in -b")
+        }
+        ErrorKind::Protocol { .. } | ErrorKind::NotKafka { .. } => {
             Some("see that the port is a Kafka listener, and that KAFKA_SSL is as the listener wants it")
         }
         ErrorKind::OffsetOutOfRange { .. } => Some("-o earliest reads what is left, -o latest what comes"),
@@ -165,9 +172,7 @@ fn next_step_of_code(code: ErrorCode) -> Option<&'static str> {
         ErrorCode::TOPIC_ALREADY_EXISTS => "--if-not-exists takes the topic as it is",
         ErrorCode::GROUP_ID_NOT_FOUND => "ottla groups list shows the groups that are there",
         ErrorCode::NON_EMPTY_GROUP => "stop the group's members first: ottla groups describe shows them",
-        ErrorCode::SASL_AUTHENTICATION_FAILED | ErrorCode::UNSUPPORTED_SASL_MECHANISM => {
-            "see KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD and KAFKA_SASL_MECHANISM"
-        }
+        ErrorCode::SASL_AUTHENTICATION_FAILED | ErrorCode::UNSUPPORTED_SASL_MECHANISM => CREDENTIALS,
         ErrorCode::TOPIC_AUTHORIZATION_FAILED => "ask for the right (an ACL) on this topic for your user",
         ErrorCode::GROUP_AUTHORIZATION_FAILED => "ask for the right (an ACL) on this group for your user",
         ErrorCode::CLUSTER_AUTHORIZATION_FAILED => "ask for the right (an ACL) on the cluster for your user",
@@ -192,6 +197,11 @@ mod tests {
     fn an_error_ends_with_the_code_that_is_promised() {
         let timeout = || ErrorKind::Timeout { what: "x".to_owned(), after: std::time::Duration::from_secs(1) };
         let connect = ErrorKind::Connect { broker: BrokerAddr::new("localhost", 9092) };
+        let authentication = ErrorKind::Authentication {
+            broker: BrokerAddr::new("localhost", 9092),
+            mechanism: "PLAIN",
+            detail: "wrong password".to_owned(),
+        };
         for (error, exit) in [
             (broker(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION), 3),
             (broker(ErrorCode::GROUP_ID_NOT_FOUND), 3),
@@ -204,6 +214,7 @@ mod tests {
             (Error::new(timeout()).with_source(Error::new(connect.clone())), 1),
             (Error::new(connect), 1),
             (Error::invalid("x"), 2),
+            (Error::new(authentication), 4),
         ] {
             assert_eq!(exit_of(&error).code(), exit, "{error}");
         }

@@ -4,6 +4,8 @@
 //! that is not valid is an error, all of them together; an unknown one is a warning, for Kubernetes injects some.
 
 mod reader;
+mod security;
 mod settings;
 
+pub(crate) use security::mechanism_name;
 pub(crate) use settings::{Given, Settings};

@@ -38,7 +38,7 @@ impl Reader {
             self.problems.push(format!("{name} is not UTF-8"));
             return None;
         };
-        match read(text.trim()) {
+        match read(text) {
             Ok(value) => Some(value),
             // A secret's value is not repeated.
             Err(problem) => {
@@ -55,7 +55,7 @@ impl Reader {
 
     /// `true` or `false`.
     pub(super) fn flag(&mut self, name: &'static str) -> Option<bool> {
-        self.take(name, |text| match text.to_ascii_lowercase().as_str() {
+        self.take(name, |text| match text.trim().to_ascii_lowercase().as_str() {
             "true" | "1" | "yes" | "on" => Ok(true),
             "false" | "0" | "no" | "off" => Ok(false),
             _ => Err(format!("'{}' is neither true nor false", text.escape_debug())),
@@ -69,7 +69,7 @@ impl Reader {
     {
         self.take(name, |text| {
             let (least, most) = (range.start(), range.end());
-            let number = text.parse().ok().filter(|number| range.contains(number));
+            let number = text.trim().parse().ok().filter(|number| range.contains(number));
             number.ok_or_else(|| format!("'{}' is not a number from {least} to {most}", text.escape_debug()))
         })
     }
@@ -82,6 +82,12 @@ impl Reader {
     /// Another problem, found by looking at several variables.
     pub(super) fn problem(&mut self, problem: impl Into<String>) {
         self.problems.push(problem.into());
+    }
+
+    /// The names that were asked for.
+    #[cfg(test)]
+    pub(super) fn known(&self) -> impl Iterator<Item = &str> {
+        self.known.iter().copied()
     }
 
     /// The problems, and a warning for each variable that nobody knows.

@@ -1,4 +1,4 @@
-use std::{ffi::OsString, time::Duration};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use ottla::{
     Client, Consumer, Env, Error, Producer,
@@ -6,7 +6,7 @@ use ottla::{
     kafka::{BrokerAddr, FetchConfig, ProducerBuilder},
 };
 
-use super::reader::Reader;
+use super::{reader::Reader, security::Security};
 
 /// Where a client begins when nothing says otherwise.
 const DEFAULT_BROKER: (&str, u16) = ("localhost", 9092);
@@ -18,6 +18,20 @@ pub(crate) struct Given {
     pub(crate) brokers: Option<Vec<BrokerAddr>>,
     /// The client's name.
     pub(crate) client_id: Option<String>,
+    /// Whether TLS is used although the variables do not say so.
+    pub(crate) ssl: bool,
+    /// Certificates to trust.
+    pub(crate) ssl_ca: Option<PathBuf>,
+    /// The client's certificate.
+    pub(crate) ssl_cert: Option<PathBuf>,
+    /// Its key.
+    pub(crate) ssl_key: Option<PathBuf>,
+    /// The user. A password has no flag: every process could read it.
+    pub(crate) sasl_username: Option<String>,
+    /// SASL's mechanism.
+    pub(crate) sasl_mechanism: Option<String>,
+    /// Whether a readable secret may go over plaintext.
+    pub(crate) sasl_allow_plaintext: bool,
 }
 
 /// Everything the `KAFKA_*` variables configure.
@@ -25,6 +39,7 @@ pub(crate) struct Given {
 pub(crate) struct Settings {
     brokers: Vec<BrokerAddr>,
     client_id: Option<String>,
+    security: Security,
     connection_timeout: Duration,
     request_timeout: Duration,
     session_timeout: Duration,
@@ -34,6 +49,7 @@ pub(crate) struct Settings {
     max_bytes: i32,
     max_wait: Duration,
     auto_create_topics: bool,
+    max_in_flight: usize,
     log_level: Option<&'static str>,
     warnings: Vec<String>,
 }
@@ -56,10 +72,18 @@ impl Settings {
         variables: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, Vec<String>> {
         let mut reader = Reader::new(variables);
+        let settings = Self::read_from(given, &mut reader);
+        let (problems, warnings) = reader.finish();
+        if problems.is_empty() { Ok(Self { warnings, ..settings }) } else { Err(problems) }
+    }
+
+    fn read_from(given: Given, reader: &mut Reader) -> Self {
         let brokers = reader.take("KAFKA_BROKERS", brokers);
         let client_id = reader.text("KAFKA_CLIENT_ID");
         let or_millis = |given: Option<Duration>, millis| given.unwrap_or(Duration::from_millis(millis));
+        let security = Security::read(&given, reader);
         let settings = Self {
+            security,
             brokers: given
                 .brokers
                 .or(brokers)
@@ -74,6 +98,7 @@ impl Settings {
             max_bytes: reader.number("KAFKA_MAX_BYTES", 1024..=i32::MAX).unwrap_or(10 << 20),
             max_wait: or_millis(reader.number("KAFKA_MAX_WAIT_TIME", 0..=300_000).map(Duration::from_millis), 5_000),
             auto_create_topics: reader.flag("KAFKA_AUTO_CREATE_TOPICS").unwrap_or(true),
+            max_in_flight: reader.number("KAFKA_MAX_IN_FLIGHT_REQUESTS", 1..=5).unwrap_or(5),
             log_level: reader.take("KAFKA_LOG_LEVEL", log_level),
             warnings: Vec::new(),
         };
@@ -82,15 +107,13 @@ impl Settings {
         if reader.flag("KAFKA_IDEMPOTENT") == Some(false) {
             reader.problem("KAFKA_IDEMPOTENT: false is not possible, this producer never writes a record twice");
         }
-        reader.number("KAFKA_MAX_IN_FLIGHT_REQUESTS", 1..=5_usize);
         if settings.heartbeat_interval.saturating_mul(3) > settings.session_timeout {
             reader.problem(format!(
                 "KAFKA_HEARTBEAT_INTERVAL ({:?}) must be at most a third of KAFKA_SESSION_TIMEOUT ({:?})",
                 settings.heartbeat_interval, settings.session_timeout
             ));
         }
-        let (problems, warnings) = reader.finish();
-        if problems.is_empty() { Ok(Self { warnings, ..settings }) } else { Err(problems) }
+        settings
     }
 
     /// Brokers to ask first.
@@ -128,15 +151,15 @@ impl Settings {
     /// # Errors
     /// Every setting that is not valid.
     pub(crate) fn client(&self, env: &Env, name: &str) -> Result<Client, Error> {
-        Client::builder()
+        let builder = Client::builder()
             .bootstrap(self.brokers.iter().cloned())
             .client_id(self.client_id.as_deref().unwrap_or(name))
             .connect_timeout(self.connection_timeout)
             .request_timeout(self.request_timeout)
             // Who asks for shorter requests does not want to wait for their repetition either.
             .default_api_timeout(self.request_timeout)
-            .env(env.clone())
-            .build()
+            .env(env.clone());
+        self.security.apply(builder)?.build()
     }
 
     /// How records are fetched.
@@ -150,7 +173,7 @@ impl Settings {
 
     /// A producer's settings.
     pub(crate) fn producer(&self, client: &Client) -> ProducerBuilder {
-        Producer::builder(client)
+        Producer::builder(client).max_in_flight(self.max_in_flight)
     }
 
     /// A group member's settings.
@@ -175,7 +198,7 @@ fn brokers(text: &str) -> Result<Vec<BrokerAddr>, String> {
 
 /// A level as other Kafka clients name it.
 fn log_level(text: &str) -> Result<&'static str, String> {
-    match text.to_ascii_lowercase().as_str() {
+    match text.trim().to_ascii_lowercase().as_str() {
         "off" | "none" | "nothing" => Ok("off"),
         "error" => Ok("error"),
         "warn" | "warning" => Ok("warn"),
@@ -204,11 +227,16 @@ mod tests {
         assert_eq!((settings.session_timeout, settings.heartbeat_interval), (of(30_000), of(3_000)));
         assert_eq!((settings.partition_bytes, settings.min_bytes, settings.max_bytes), (1_048_576, 1, 10_485_760));
         assert_eq!((settings.max_wait, settings.auto_create_topics, settings.log_level), (of(5_000), true, None));
+        assert_eq!(settings.max_in_flight, 5);
     }
 
     #[test]
     fn a_flag_goes_before_a_variable_and_that_before_the_default() {
-        let flag = || Given { brokers: Some(vec![BrokerAddr::new("flag", 1)]), client_id: Some("flag".to_owned()) };
+        let flag = || Given {
+            brokers: Some(vec![BrokerAddr::new("flag", 1)]),
+            client_id: Some("flag".to_owned()),
+            ..Given::default()
+        };
         let variables = || [("KAFKA_BROKERS".into(), "a:1, [::1]:2,".into()), ("KAFKA_CLIENT_ID".into(), "v".into())];
         let settings = Settings::read(flag(), variables()).expect("valid");
         assert_eq!((settings.brokers, settings.client_id.as_deref()), (vec![BrokerAddr::new("flag", 1)], Some("flag")));
@@ -245,6 +273,17 @@ mod tests {
             assert!(read(&[bad.into_iter().find(|row| row.0 == name).expect("a row")]).is_err(), "{name}");
         }
         assert_eq!(problems.len(), bad.len(), "{problems:?}");
+    }
+
+    #[test]
+    fn every_variable_is_documented() {
+        let page = include_str!("../../../docs/cli.md");
+        let mut reader = Reader::new([]);
+        let _ = Settings::read_from(Given::default(), &mut reader);
+        for name in reader.known().filter(|name| *name != "KAFKA_SCHEMA_REGISTRY_URL") {
+            assert!(page.contains(&format!("`{name}`")), "{name} is missing from docs/cli.md");
+        }
+        assert_eq!(reader.known().count(), 24, "the 18 of the documents, five of ours and the schema registry's");
     }
 
     #[test]

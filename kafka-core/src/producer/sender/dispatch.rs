@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::{Event, IN_FLIGHT_PER_BROKER, Sender, Sent};
+use super::{Event, Sender, Sent};
 use crate::{
     client::{ConnectionKind, Target},
     error::Error,
@@ -116,7 +116,7 @@ impl Sender {
         if let Some(until) = lines.muted_until.filter(|until| *until > now) {
             return self.look_again(until);
         }
-        if lines.in_flight >= IN_FLIGHT_PER_BROKER {
+        if lines.in_flight >= self.shared.config.max_in_flight {
             return;
         }
         // Where the last request was full, the next goes on: no partition waits for the others for ever.

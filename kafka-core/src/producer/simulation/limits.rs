@@ -57,6 +57,19 @@ async fn requests_hold_many_partitions_within_their_size_and_five_are_in_flight(
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_more_requests_are_in_flight_than_was_asked_for() {
+    let cluster = Cluster::scripted(4, vec![(Fate::Delayed(Duration::from_millis(50)), Lot::Truth); 100]);
+    let settings = settings(&cluster).linger(Duration::ZERO).batch_size(1_000).max_in_flight(2);
+    let producer = settings.build().expect("valid");
+    let mut acks = Vec::new();
+    for round in 0..80 {
+        acks.push(producer.enqueue(record(round % 4, 900)).await.expect("there is room"));
+    }
+    assert!(join_all(acks).await.iter().all(Result::is_ok));
+    assert_eq!(cluster.seen().pipelined, 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn full_memory_pushes_back_and_comes_back() {
     let cluster = Cluster::scripted(1, [(Fate::Fine, Lot::Truth), (Fate::Delayed(Duration::from_secs(1)), Lot::Truth)]);
     let settings = settings(&cluster).buffer_memory(4_000).batch_size(1_000).max_request_size(2_000);

@@ -8,7 +8,10 @@ mod tally;
 pub(super) use run::run;
 
 use clap::Args;
-use ottla::kafka::record::Header;
+use ottla::kafka::{
+    Codec, Compression,
+    record::{Header, ParseCodecError},
+};
 
 use super::{
     connection::ConnectionArgs,
@@ -37,6 +40,9 @@ pub(super) struct ProduceArgs {
     /// A header for every record; may be given again. Without `=` its value is null.
     #[arg(short = 'H', long = "header", value_name = "NAME=VALUE", value_parser = record::header)]
     headers: Vec<Header>,
+    /// How batches are compressed: none, gzip, snappy, lz4 or zstd, gzip and zstd with a level such as `zstd:9`.
+    #[arg(short = 'z', long, value_name = "CODEC", default_value = "none", value_parser = compression)]
+    compression: Compression,
     /// The partition to write to, instead of the one that the key or the producer chooses.
     #[arg(short, long, value_name = "N")]
     partition: Option<u16>,
@@ -44,12 +50,43 @@ pub(super) struct ProduceArgs {
     #[arg(short = 'Z', long)]
     null: bool,
     /// The largest record and request in bytes. Kafka: `max.request.size`.
-    #[arg(long, value_name = "BYTES", default_value_t = 1 << 20)]
-    max_request_size: usize,
+    #[arg(long, value_name = "BYTES", default_value_t = 1 << 20, value_parser = clap::value_parser!(u32).range(64..=1 << 30))]
+    max_request_size: u32,
+}
+
+/// A codec by Kafka's name, with its level behind a colon; clap's parser.
+fn compression(text: &str) -> Result<Compression, String> {
+    let (name, level) = text.split_once(':').map_or((text, None), |(name, level)| (name, Some(level)));
+    let codec: Codec = name.parse().map_err(|error: ParseCodecError| error.to_string())?;
+    let mut compression = Compression::new(codec);
+    if let Some(level) = level {
+        compression = compression.with_level(level.parse().map_err(|_| format!("'{level}' is no level"))?);
+    }
+    compression.check().map(|()| compression).map_err(|error| error.to_string())
 }
 
 impl ProduceArgs {
     pub(super) fn connection(&self) -> &ConnectionArgs {
         &self.connection
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_codec_may_have_a_level() {
+        for (text, read) in [
+            ("none", Some(Compression::NONE)),
+            ("lz4", Some(Compression::new(Codec::Lz4))),
+            ("zstd:9", Some(Compression::zstd(9))),
+            ("gzip:10", None),
+            ("lz4:3", None),
+            ("zstd:", None),
+            ("brotli", None),
+        ] {
+            assert_eq!(compression(text).ok(), read, "{text}");
+        }
     }
 }

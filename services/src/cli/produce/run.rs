@@ -24,6 +24,9 @@ const WAITING_MAX: usize = 200_000;
 const GRACE: Duration = Duration::from_secs(10);
 /// How long the acknowledgements of a dropped producer take at most.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+/// What unacknowledged records may take. Kafka: `buffer.memory`.
+const MEMORY: usize = 32 << 20;
+const MEMORY_MAX: usize = 1 << 30;
 /// Large batches: a pipe is here for throughput. Kafka: `batch.size`.
 const BATCH: usize = 128 << 10;
 
@@ -50,9 +53,12 @@ pub(in crate::cli) async fn run(args: ProduceArgs, settings: &Settings) -> Resul
     };
     let doing = format!("write to {}", args.topic);
     let builder = settings.producer(&client);
-    let builder = builder.max_request_size(args.max_request_size).batch_size(BATCH.min(args.max_request_size));
+    let largest = usize::try_from(args.max_request_size).unwrap_or(usize::MAX);
+    let builder = builder.max_request_size(largest).batch_size(BATCH.min(largest)).compression(args.compression);
+    // Half of the memory fills while the other half is on its way.
+    let builder = builder.buffer_memory(largest.saturating_mul(2).clamp(MEMORY, MEMORY_MAX));
     let producer = builder.build().map_err(|error| Problem::kafka(&doing, settings.brokers(), &error))?;
-    let lines = Lines::read(&env, std::io::stdin(), args.max_request_size);
+    let lines = Lines::read(&env, std::io::stdin(), largest);
     let mut writing = Writing { producer, lines, shape, tally: Tally::default(), read: 0 };
     let mut stop = Box::pin(interrupted.clone().wait());
     let end = writing.until_end(stop.as_mut()).await;
