@@ -6,15 +6,19 @@ use super::run::signal;
 use crate::harness::{Context, Outcome, Suite};
 
 pub(super) fn tests(suite: &mut Suite) {
-    suite.test("cli::consume_ends_at_the_ends_as_they_stood", Needs::ANY, ends_as_they_stood);
-    suite.test("cli::consume_begins_where_it_is_told", Needs::ANY, begins_where_it_is_told);
+    suite.test("cli::consume_ends_at_the_ends_as_they_stood", Needs::ANY, consume_ends_at_the_ends_as_they_stood);
+    suite.test("cli::consume_begins_where_it_is_told", Needs::ANY, consume_begins_where_it_is_told);
     suite.test("cli::json_lines_hold_every_byte", Needs::ANY, json_lines_hold_every_byte);
     suite.test("cli::what_is_there_is_shown_at_once", Needs::ANY, what_is_there_is_shown_at_once);
     suite.test("cli::a_closed_pipe_ends_silently", Needs::ANY, a_closed_pipe_ends_silently);
-    suite.test("cli::what_cannot_be_read_ends_with_its_own_code", Needs::ANY, what_cannot_be_read);
+    suite.test(
+        "cli::what_cannot_be_read_ends_with_its_own_code",
+        Needs::ANY,
+        what_cannot_be_read_ends_with_its_own_code,
+    );
 }
 
-async fn ends_as_they_stood(cx: Context) -> Outcome {
+async fn consume_ends_at_the_ends_as_they_stood(cx: Context) -> Outcome {
     let client = cx.client()?;
     let (first, second) = (cx.topic(&client, "first", 3).await?, cx.topic(&client, "second", 1).await?);
     let both = format!("{first},{second}");
@@ -35,7 +39,7 @@ async fn ends_as_they_stood(cx: Context) -> Outcome {
     Ok(())
 }
 
-async fn begins_where_it_is_told(cx: Context) -> Outcome {
+async fn consume_begins_where_it_is_told(cx: Context) -> Outcome {
     let client = cx.client()?;
     let topic = cx.topic(&client, "offsets", 1).await?;
     cx.ottla_on(&["produce", "-t", &topic], b"a\nb\nc\nd\n").await?.ended(0)?;
@@ -116,7 +120,7 @@ async fn a_closed_pipe_ends_silently(cx: Context) -> Outcome {
     Ok(())
 }
 
-async fn what_cannot_be_read(cx: Context) -> Outcome {
+async fn what_cannot_be_read_ends_with_its_own_code(cx: Context) -> Outcome {
     let client = cx.client()?;
     let topic = cx.topic(&client, "there", 1).await?;
     let missing = cx.unique("missing");

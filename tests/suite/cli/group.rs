@@ -15,8 +15,16 @@ const WHERE: &str = "%p %o\\n";
 pub(super) fn tests(suite: &mut Suite) {
     suite.test("cli::the_count_is_exact_and_committed", Needs::ANY, the_count_is_exact_and_committed);
     suite.test("cli::a_signal_commits_all_that_was_printed", Needs::ANY, a_signal_commits_all_that_was_printed);
-    suite.test("cli::a_closed_pipe_commits_no_more_than_was_taken", Needs::ANY, a_closed_pipe_commits_no_more);
-    suite.test("cli::killed_it_has_committed_no_more_than_it_printed", Needs::ANY, killed);
+    suite.test(
+        "cli::a_closed_pipe_commits_no_more_than_was_taken",
+        Needs::ANY,
+        a_closed_pipe_commits_no_more_than_was_taken,
+    );
+    suite.test(
+        "cli::killed_it_has_committed_no_more_than_it_printed",
+        Needs::ANY,
+        killed_it_has_committed_no_more_than_it_printed,
+    );
     suite.test("cli::a_static_member_stays", Needs::ANY, a_static_member_stays);
     suite.test("cli::an_offset_is_for_what_is_not_committed", Needs::ANY, an_offset_is_for_what_is_not_committed);
 }
@@ -90,7 +98,7 @@ async fn a_signal_commits_all_that_was_printed(cx: Context) -> Outcome {
     Ok(())
 }
 
-async fn a_closed_pipe_commits_no_more(cx: Context) -> Outcome {
+async fn a_closed_pipe_commits_no_more_than_was_taken(cx: Context) -> Outcome {
     let client = cx.client()?;
     let topic = filled(&cx, &client, 300_000).await?;
     let group = cx.unique("pipe");
@@ -108,7 +116,7 @@ async fn a_closed_pipe_commits_no_more(cx: Context) -> Outcome {
     Ok(())
 }
 
-async fn killed(cx: Context) -> Outcome {
+async fn killed_it_has_committed_no_more_than_it_printed(cx: Context) -> Outcome {
     let client = cx.client()?;
     let topic = filled(&cx, &client, 300_000).await?;
     let group = cx.unique("killed");

@@ -14,7 +14,11 @@ use crate::{
 pub(super) fn tests(suite: &mut Suite) {
     suite.test("cli::lines_become_records", Needs::ANY, lines_become_records);
     suite.test("cli::a_line_too_long_is_named", Needs::ANY, a_line_too_long_is_named);
-    suite.test("cli::what_cannot_be_written_ends_with_its_own_code", Needs::ANY, what_cannot_be_written);
+    suite.test(
+        "cli::what_cannot_be_written_ends_with_its_own_code",
+        Needs::ANY,
+        what_cannot_be_written_ends_with_its_own_code,
+    );
     suite.test("cli::a_signal_writes_what_was_read", Needs::ANY, a_signal_writes_what_was_read);
     suite.test("cli::broken_connections_repeat_no_line", Needs::ANY, broken_connections_repeat_no_line);
 }
@@ -73,7 +77,7 @@ async fn a_line_too_long_is_named(cx: Context) -> Outcome {
     Ok(())
 }
 
-async fn what_cannot_be_written(cx: Context) -> Outcome {
+async fn what_cannot_be_written_ends_with_its_own_code(cx: Context) -> Outcome {
     let client = cx.client()?;
     let topic = cx.topic(&client, "there", 2).await?;
     let missing = cx.unique("missing");
