@@ -204,7 +204,8 @@ impl Accumulator {
 
     /// Keeps a buffer for the next batch: fresh memory costs more than what is written to it.
     pub(super) fn recycle(&mut self, buffer: Vec<u8>) {
-        if self.spare.len() < SPARE_MAX && buffer.capacity() <= self.batch_size.saturating_mul(2) {
+        let like_a_batch = self.batch_size / 2..=self.batch_size.saturating_mul(2);
+        if self.spare.len() < SPARE_MAX && like_a_batch.contains(&buffer.capacity()) {
             self.spare.push(buffer);
         }
     }

@@ -11,7 +11,7 @@ mod record;
 mod sender;
 mod sequence;
 #[cfg(test)]
-mod simulation;
+mod tests;
 mod topics;
 
 pub use ack::Ack;

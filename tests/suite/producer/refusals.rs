@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ottla_kafka_core::{Client, Codec, Compression, ErrorCode, ErrorKind, Producer, ProducerRecord, TopicPartition};
 use ottla_tests::lane::Needs;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
     harness::{Context, Outcome, Suite},
@@ -19,6 +19,9 @@ pub(super) fn tests(suite: &mut Suite) {
     let replicas = too_few_replicas_are_waited_for_and_nothing_is_applied;
     let (needs, limit) = (Needs::ANY.nodes(3).restart(), Duration::from_secs(240));
     suite.long_test("producer::too_few_replicas_are_waited_for_and_nothing_is_applied", needs, limit, replicas);
+    let quota = a_quota_slows_down_and_writes_nothing_twice;
+    let needs = Needs::ANY.real_kafka().tools();
+    suite.long_test("producer::a_quota_slows_down_and_writes_nothing_twice", needs, limit, quota);
     let codecs = every_codec_and_level_is_read_back;
     suite.test("producer::every_codec_and_level_is_read_back", Needs::ANY, codecs);
 }
@@ -48,7 +51,7 @@ async fn a_missing_topic_is_named_within_max_block(cx: Context) -> Outcome {
     let client = cx.client()?;
     let topic = cx.unique("missing");
     let producer = Producer::builder(&client).max_block(Duration::from_secs(2)).build()?;
-    let started = tokio::time::Instant::now();
+    let started = Instant::now();
     let error = producer.send(ProducerRecord::to(topic.as_str()).value("x")).await.err().ok_or("there is none")?;
     assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
     assert_eq!((error.code(), error.maybe_applied()), (Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION), false), "{error}");
@@ -91,6 +94,31 @@ async fn await_in_sync(client: &Client, topic: &str, count: usize) -> Outcome {
         }
     };
     timeout(Duration::from_secs(90), waiting).await.map_err(|_| format!("there are never {count} in sync"))?
+}
+
+/// A broker over its quota writes, answers, and asks for silence: who sends again then, sends twice.
+async fn a_quota_slows_down_and_writes_nothing_twice(cx: Context) -> Outcome {
+    let name = cx.unique("client");
+    let client = Client::builder().bootstrap(cx.bootstrap()?).client_id(name.as_str()).build()?;
+    let topic = cx.topic(&client, "orders", 1).await?;
+    let address = cx.fixture().addresses().join(",");
+    let quota = ["--alter", "--add-config", "producer_byte_rate=20000", "--entity-type", "clients", "--entity-name"];
+    let command = [&["--bootstrap-server", &address], &quota[..], &[&name]].concat();
+    cx.fixture().tools()?.run("kafka.admin.ConfigCommand", &command).await?;
+    let producer = Producer::builder(&client).batch_size(10_000).build()?;
+    let started = Instant::now();
+    let mut sent = Vec::new();
+    for number in 0..60_u32 {
+        let value = format!("{number:04}{}", "x".repeat(6_000));
+        drop(producer.enqueue(ProducerRecord::to(topic.as_str()).value(value.clone())).await?);
+        sent.push(value);
+    }
+    producer.close().await;
+    let took = started.elapsed();
+    assert!(took > Duration::from_secs(2), "360 kB were not slowed down: {took:?}");
+    let read: Vec<String> = read_log(&cx, &topic).await?.iter().map(|record| record.text()).collect();
+    assert!(read == sent, "{} records are in the log, not {}", read.len(), sent.len());
+    Ok(())
 }
 
 async fn every_codec_and_level_is_read_back(cx: Context) -> Outcome {

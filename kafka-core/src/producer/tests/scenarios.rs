@@ -5,9 +5,8 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use super::{
-    DELIVERY_TIMEOUT, GRAIN, Said,
     brokers::{BROKERS, Cluster, Fate, Lot},
-    client, judge,
+    judge::{DELIVERY_TIMEOUT, GRAIN, Said, client, judge},
 };
 use crate::{
     error::Error,

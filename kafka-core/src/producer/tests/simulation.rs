@@ -1,32 +1,19 @@
-//! The whole producer against brokers in memory that lose, delay, repeat and move, in paused time: what it says of each
-//! record is compared with the logs.
+//! Brokers that lose, delay, repeat and move, by many seeds.
 
-mod brokers;
-mod limits;
-mod log;
-mod scenarios;
-mod wire;
-
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-use super::{Ack, Producer, ProducerRecord, RecordMetadata, sender::IN_FLIGHT_PER_BROKER};
-use crate::{client::Client, connector::BrokerAddr, error::Error};
-use brokers::{Cluster, Seen, seeded};
+use super::{
+    brokers::{Cluster, Seen},
+    judge::{DELIVERY_TIMEOUT, GRAIN, Said, client, judge},
+};
+use crate::{
+    producer::{Ack, Producer, ProducerRecord, sender::IN_FLIGHT_PER_BROKER},
+    record::Codec,
+};
 
 const PARTITIONS: i32 = 3;
-const DELIVERY_TIMEOUT: Duration = Duration::from_secs(8);
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
-/// What an ack may take beyond the delivery timeout: nothing, but the timers' own grain.
-const GRAIN: Duration = Duration::from_millis(50);
-
-/// What was said of one record.
-struct Said {
-    partition: i32,
-    value: String,
-    result: Result<RecordMetadata, Error>,
-}
 
 /// Sends numbered records to every partition while the cluster misbehaves, and again when it does not any more.
 async fn run(seed: u64) -> Seen {
@@ -36,6 +23,7 @@ async fn run(seed: u64) -> Seen {
         .batch_size(150)
         .linger(Duration::from_millis(cluster.random(6)))
         .delivery_timeout(DELIVERY_TIMEOUT)
+        .compression(codec(seed))
         .build()
         .expect("the settings are valid");
     let mut acks = Vec::new();
@@ -66,13 +54,11 @@ async fn run(seed: u64) -> Seen {
     cluster.seen()
 }
 
-fn client(cluster: &Cluster, seed: u64) -> Client {
-    let client = Client::builder()
-        .bootstrap([BrokerAddr::new("sim", 1), BrokerAddr::new("sim", 2)])
-        .request_timeout(REQUEST_TIMEOUT)
-        .env(seeded(seed))
-        .connector(Arc::new(cluster.clone()));
-    client.build().expect("the settings are valid")
+/// Each codec of this build in turn.
+fn codec(seed: u64) -> Codec {
+    let codecs = [Codec::None, Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd];
+    let supported: Vec<Codec> = codecs.into_iter().filter(|codec| codec.is_supported()).collect();
+    supported[usize::try_from(seed).expect("small") % supported.len()]
 }
 
 async fn enqueue(producer: &Producer, cluster: &Cluster, number: u32, acks: &mut Vec<(i32, String, Ack)>) {
@@ -82,30 +68,6 @@ async fn enqueue(producer: &Producer, cluster: &Cluster, number: u32, acks: &mut
     // Before the first metadata, and while all brokers are away, a record may not get in: nothing is said of it.
     if let Ok(ack) = producer.enqueue(record).await {
         acks.push((partition, value, ack));
-    }
-}
-
-/// Exactly once, in order, and truthfully.
-fn judge(seed: u64, cluster: &Cluster, said: &[Said]) {
-    let mut logs: BTreeMap<i32, Vec<String>> = BTreeMap::new();
-    for partition in 0..cluster.partitions() {
-        let log = cluster.values(partition);
-        assert!(log.is_sorted_by(|a, b| a < b), "seed {seed}: partition {partition} is out of order: {log:?}");
-        logs.insert(partition, log);
-    }
-    for Said { partition, value, result } in said {
-        let at = logs[partition].iter().position(|logged| logged == value);
-        match (result, at) {
-            (Ok(written), Some(at)) => {
-                let offset = i64::try_from(at).expect("small");
-                assert!(written.offset().is_none_or(|said| said == offset), "seed {seed}: {value} is at {offset}");
-            }
-            (Ok(_), None) => panic!("seed {seed}: {value} was acknowledged and is in no log"),
-            (Err(error), Some(_)) if !error.maybe_applied() => {
-                panic!("seed {seed}: {value} is in the log, in spite of: {error:?}")
-            }
-            (Err(_), _) => {}
-        }
     }
 }
 

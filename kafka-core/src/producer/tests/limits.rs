@@ -6,9 +6,8 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{
-    DELIVERY_TIMEOUT, GRAIN,
     brokers::{Cluster, Fate, Lot},
-    client,
+    judge::{DELIVERY_TIMEOUT, GRAIN, client},
 };
 use crate::{
     error::ErrorKind,

@@ -25,7 +25,10 @@ use tokio::{
     time::sleep,
 };
 
-use super::brokers::{BROKERS, Cluster, Fate, Lot, seeded};
+use super::{
+    brokers::{BROKERS, Cluster, Fate, Lot},
+    seeded::seeded,
+};
 use crate::{
     connector::{BrokerAddr, Connector, Io},
     env::BoxFuture,
