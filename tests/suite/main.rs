@@ -16,6 +16,7 @@ mod command;
 mod delivery;
 mod demo;
 mod dropped;
+mod fetch;
 mod fixture;
 mod foreign;
 mod fuzz;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
     delivery::tests(&mut suite);
     demo::tests(&mut suite);
     dropped::tests(&mut suite);
+    fetch::tests(&mut suite);
     foreign::tests(&mut suite);
     fuzz::tests(&mut suite);
     group::tests(&mut suite);

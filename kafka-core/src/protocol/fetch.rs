@@ -10,7 +10,8 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::{
-    Api, CodecError, ErrorCode, LeaderHint, NodeEndpoint,
+    CodecError, ErrorCode, LeaderHint, NodeEndpoint,
+    by_hand::ByHand,
     primitives::{Reader, Writer},
 };
 
@@ -102,27 +103,15 @@ pub struct AbortedTransaction {
     pub first_offset: i64,
 }
 
-const FIRST_FLEXIBLE: i16 = 12;
 const FIRST_WITH_IDS: i16 = 13;
 
-impl Api for Fetch {
+impl ByHand for Fetch {
     const KEY: i16 = 1;
     const VERSIONS: RangeInclusive<i16> = 4..=17;
+    const FIRST_FLEXIBLE: i16 = 12;
     type Answer = FetchAnswer;
 
-    fn request_header_version(version: i16) -> i16 {
-        if version >= FIRST_FLEXIBLE { 2 } else { 1 }
-    }
-
-    fn response_header_version(version: i16) -> i16 {
-        if version >= FIRST_FLEXIBLE { 1 } else { 0 }
-    }
-
-    fn encode(&self, version: i16, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        if !Self::VERSIONS.contains(&version) {
-            return Err(CodecError::Version(version));
-        }
-        let mut writer = Writer::new(out, version >= FIRST_FLEXIBLE);
+    fn write(&self, version: i16, writer: &mut Writer<'_>) -> Result<(), CodecError> {
         if version <= 14 {
             writer.i32(NO_REPLICA);
         }
@@ -136,7 +125,7 @@ impl Api for Fetch {
         }
         writer.count(self.topics.len())?;
         for topic in &self.topics {
-            topic.write(version, &mut writer)?;
+            topic.write(version, writer)?;
         }
         if version >= 7 {
             // Nothing of a session is forgotten.
@@ -150,11 +139,7 @@ impl Api for Fetch {
         Ok(())
     }
 
-    fn decode(version: i16, body: Bytes) -> Result<FetchAnswer, CodecError> {
-        if !Self::VERSIONS.contains(&version) {
-            return Err(CodecError::Version(version));
-        }
-        let mut reader = Reader::new(&body, version >= FIRST_FLEXIBLE);
+    fn read(version: i16, reader: &mut Reader<'_>) -> Result<FetchAnswer, CodecError> {
         let throttle_ms = reader.i32()?;
         let code = ErrorCode(if version >= 7 { reader.i16()? } else { 0 });
         let _session = if version >= 7 { reader.i32()? } else { 0 };
@@ -163,7 +148,7 @@ impl Api for Fetch {
             let topic = if version < FIRST_WITH_IDS { reader.string()? } else { String::new() };
             let id = if version < FIRST_WITH_IDS { Uuid::nil() } else { reader.uuid()? };
             for _ in 0..reader.count(LEAST_PARTITION)? {
-                answer.partitions.push(FetchedPartition::read(&topic, id, version, &mut reader)?);
+                answer.partitions.push(FetchedPartition::read(&topic, id, version, reader)?);
             }
             reader.skip_tags()?;
         }
@@ -173,7 +158,7 @@ impl Api for Fetch {
             }
             Ok(())
         })?;
-        reader.end().map(|()| answer)
+        Ok(answer)
     }
 }
 

@@ -7,6 +7,7 @@
 )]
 
 mod api;
+mod by_hand;
 mod error_code;
 mod fetch;
 pub mod guard;

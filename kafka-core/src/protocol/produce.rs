@@ -8,7 +8,8 @@ use std::{ops::RangeInclusive, sync::Arc};
 use bytes::Bytes;
 
 use super::{
-    Api, CodecError, ErrorCode, LeaderHint, NodeEndpoint,
+    CodecError, ErrorCode, LeaderHint, NodeEndpoint,
+    by_hand::ByHand,
     primitives::{Reader, Writer},
 };
 
@@ -75,27 +76,21 @@ pub struct ProducedPartition {
     pub current_leader: Option<LeaderHint>,
 }
 
-const FIRST_FLEXIBLE: i16 = 9;
-
-impl Api for Produce {
+impl ByHand for Produce {
     const KEY: i16 = 0;
     const VERSIONS: RangeInclusive<i16> = 3..=12;
+    const FIRST_FLEXIBLE: i16 = 9;
     type Answer = ProduceAnswer;
 
-    fn request_header_version(version: i16) -> i16 {
-        if version >= FIRST_FLEXIBLE { 2 } else { 1 }
+    fn most(&self) -> usize {
+        const AROUND: usize = 32;
+        self.topics.iter().fold(AROUND, |sum, topic| {
+            let partitions = topic.partitions.iter().map(|partition| partition.records.len().saturating_add(AROUND));
+            partitions.fold(sum.saturating_add(topic.name.len()).saturating_add(AROUND), usize::saturating_add)
+        })
     }
 
-    fn response_header_version(version: i16) -> i16 {
-        if version >= FIRST_FLEXIBLE { 1 } else { 0 }
-    }
-
-    fn encode(&self, version: i16, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        if !Self::VERSIONS.contains(&version) {
-            return Err(CodecError::Version(version));
-        }
-        out.reserve(self.most());
-        let mut writer = Writer::new(out, version >= FIRST_FLEXIBLE);
+    fn write(&self, _version: i16, writer: &mut Writer<'_>) -> Result<(), CodecError> {
         writer.null_string();
         writer.i16(self.acks);
         writer.i32(self.timeout_ms);
@@ -114,16 +109,12 @@ impl Api for Produce {
         Ok(())
     }
 
-    fn decode(version: i16, body: Bytes) -> Result<ProduceAnswer, CodecError> {
-        if !Self::VERSIONS.contains(&version) {
-            return Err(CodecError::Version(version));
-        }
-        let mut reader = Reader::new(&body, version >= FIRST_FLEXIBLE);
+    fn read(version: i16, reader: &mut Reader<'_>) -> Result<ProduceAnswer, CodecError> {
         let mut answer = ProduceAnswer { throttle_ms: 0, partitions: Vec::new(), nodes: Vec::new() };
         for _ in 0..reader.count(3)? {
             let topic = reader.string()?;
             for _ in 0..reader.count(LEAST_PARTITION)? {
-                answer.partitions.push(ProducedPartition::read(&topic, version, &mut reader)?);
+                answer.partitions.push(ProducedPartition::read(&topic, version, reader)?);
             }
             reader.skip_tags()?;
         }
@@ -134,18 +125,7 @@ impl Api for Produce {
             }
             Ok(())
         })?;
-        reader.end().map(|()| answer)
-    }
-}
-
-impl Produce {
-    /// The most bytes its body has.
-    fn most(&self) -> usize {
-        const AROUND: usize = 32;
-        self.topics.iter().fold(AROUND, |sum, topic| {
-            let partitions = topic.partitions.iter().map(|partition| partition.records.len().saturating_add(AROUND));
-            partitions.fold(sum.saturating_add(topic.name.len()).saturating_add(AROUND), usize::saturating_add)
-        })
+        Ok(answer)
     }
 }
 
