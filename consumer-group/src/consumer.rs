@@ -12,6 +12,7 @@ use crate::{
     event::Event,
     handle::ConsumerHandle,
     owner::{Asks, Owner, Shared},
+    reader::RecordReader,
     start::StartPosition,
 };
 
@@ -74,6 +75,12 @@ impl Consumer {
     /// Safe: an event is either returned or still there.
     pub async fn recv(&mut self) -> Result<Event, Error> {
         self.shared.recv().await
+    }
+
+    /// Its records one by one, where asking for the next acknowledges the last: the simplest way to read without
+    /// losing any.
+    pub fn records(self) -> RecordReader {
+        RecordReader::new(self)
     }
 
     /// Commits, pauses and asks, while `recv` waits elsewhere.

@@ -11,7 +11,7 @@ use super::{Row, WEDGED, at_every_await, dropped_after};
 use crate::harness::Context;
 
 /// Records in the topic that is read.
-const RECORDS: i64 = 60;
+pub(super) const RECORDS: i64 = 60;
 
 pub(super) const ROWS: &[Row] = &[
     ("Consumer::close", |cx| Box::pin(close(cx))),
@@ -23,7 +23,7 @@ pub(super) const ROWS: &[Row] = &[
 ];
 
 /// A topic of one partition with [`RECORDS`] records, in several batches.
-async fn filled(cx: &Context) -> Result<(Client, TopicPartition), Failed> {
+pub(super) async fn filled(cx: &Context) -> Result<(Client, TopicPartition), Failed> {
     let client = cx.client()?;
     let topic = cx.topic(&client, "orders", 1).await?;
     let producer = Producer::builder(&client).linger(Duration::ZERO).build()?;
@@ -38,7 +38,7 @@ async fn filled(cx: &Context) -> Result<(Client, TopicPartition), Failed> {
 }
 
 /// Small answers, so that reading them all takes many calls.
-fn small() -> FetchConfig {
+pub(super) fn small() -> FetchConfig {
     FetchConfig::default().partition_bytes(200).max_wait(Duration::from_millis(50))
 }
 

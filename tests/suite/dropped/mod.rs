@@ -9,6 +9,7 @@ mod calls;
 mod consumer;
 mod delivery;
 mod producer;
+mod reader;
 
 use std::{pin::pin, task::Poll, time::Duration};
 
@@ -41,7 +42,8 @@ async fn calls_can_be_made_again(cx: Context) -> Outcome {
 }
 
 async fn a_consumer_goes_on(cx: Context) -> Outcome {
-    rows(cx, consumer::ROWS).await
+    rows(cx.clone(), consumer::ROWS).await?;
+    rows(cx, reader::ROWS).await
 }
 
 async fn a_worker_settles_every_record(cx: Context) -> Outcome {

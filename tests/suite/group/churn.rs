@@ -7,6 +7,7 @@ use libtest_mimic::Failed;
 use ottla_kafka_core::{Ack, Client, Producer, ProducerRecord};
 use ottla_tests::{
     history::{History, Sending},
+    lane::Needs,
     seed::Seed,
 };
 use tokio::{
@@ -20,17 +21,22 @@ use super::{
     progress::Progress,
 };
 use crate::{
-    harness::{Context, Outcome},
+    harness::{Context, Outcome, Suite},
     support::Proxied,
 };
 
-pub(super) const LIMIT: Duration = Duration::from_secs(1_800);
+const LIMIT: Duration = Duration::from_secs(1_800);
 const PARTITIONS: i32 = 6;
 /// A record may wait for the session of a member that was killed, for that of another that was killed while the group
 /// rebalanced for the first, and for the rebalances and lost connections between.
 const WAIT_MAX: Duration = SESSION_TIMEOUT.saturating_mul(4);
 
-pub(super) async fn run(cx: Context) -> Outcome {
+pub(super) fn tests(suite: &mut Suite) {
+    let (killed, needs) = (members_killed_under_load_with_cut_connections_lose_nothing, Needs::ANY.alone());
+    suite.long_test("group::members_killed_under_load_with_cut_connections_lose_nothing", needs, LIMIT, killed);
+}
+
+async fn members_killed_under_load_with_cut_connections_lose_nothing(cx: Context) -> Outcome {
     let rounds: u32 = cx.size().of(3, 60);
     let proxied = Proxied::start(&cx).await?;
     let direct = cx.client()?;

@@ -1,6 +1,7 @@
 //! Consumer groups: nothing is skipped and nothing is repeated without need, whoever comes, goes or dies.
 
 mod churn;
+mod kinds;
 mod members;
 mod progress;
 
@@ -33,15 +34,11 @@ pub(crate) fn tests(suite: &mut Suite) {
     suite.long_test("group::members_that_come_go_and_die_lose_nothing", Needs::ANY, long, comes_and_goes);
     let restarts = a_restarted_coordinator_loses_nothing;
     suite.long_test("group::a_restarted_coordinator_loses_nothing", Needs::ANY.restart(), long, restarts);
-    suite.long_test(
-        "group::members_killed_under_load_with_cut_connections_lose_nothing",
-        Needs::ANY.alone(),
-        churn::LIMIT,
-        churn::run,
-    );
+    churn::tests(suite);
+    kinds::tests(suite);
     suite.test("group::offsets_can_be_committed_while_partitions_are_revoked", Needs::ANY, commits_while_revoking);
     suite.test("group::a_committed_offset_out_of_range_is_an_error", Needs::ANY, a_committed_offset_out_of_range);
-    let pattern = a_pattern_finds_topics_that_come;
+    let pattern = a_pattern_finds_topics_that_come_after_the_member;
     suite.test("group::a_pattern_finds_topics_that_come_after_the_member", Needs::ANY, pattern);
     suite.test("group::kafkas_tools_see_the_group", Needs::ANY.tools(), kafkas_tools_see_the_group);
 }
@@ -186,7 +183,7 @@ async fn a_committed_offset_out_of_range(cx: Context) -> Outcome {
     Ok(consumer.close().await?)
 }
 
-async fn a_pattern_finds_topics_that_come(cx: Context) -> Outcome {
+async fn a_pattern_finds_topics_that_come_after_the_member(cx: Context) -> Outcome {
     let client = cx.client()?;
     let prefix = cx.unique("matched");
     let builder = Consumer::builder(&client, cx.unique("group")).pattern(format!("{prefix}-.*"));
