@@ -61,6 +61,12 @@ impl Members {
         }
     }
 
+    /// They go on where others of their group have come to.
+    pub(super) fn after(mut self, progress: &Progress) -> Self {
+        self.seen.progress = progress.clone();
+        self
+    }
+
     /// How far all of them together have come.
     pub(super) fn progress(&self) -> Progress {
         self.seen.progress.clone()

@@ -15,6 +15,7 @@ use ottla_tests::{
     history::{History, Violation},
     lane::Needs,
 };
+use progress::Progress;
 use tokio::time::{interval, sleep, timeout};
 
 use crate::{
@@ -48,9 +49,10 @@ async fn a_new_member_resumes(cx: Context) -> Outcome {
     let topic = cx.topic(&client, "orders", PARTITIONS).await?;
     let group = cx.unique("group");
     let history = History::new();
+    let progress = Progress::default();
     for round in 1..=3 {
         produce(&client, &topic, &format!("round {round}"), 100).await?;
-        let mut members = Members::new(&client, &group, &topic, &history);
+        let mut members = Members::new(&client, &group, &topic, &history).after(&progress);
         members.join()?;
         drained(&cx, &topic, &history, &mut members).await?;
         members.close().await?;

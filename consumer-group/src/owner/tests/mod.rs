@@ -5,6 +5,7 @@ mod closing;
 mod commits;
 mod fake;
 mod partitions;
+mod simulation;
 mod trouble;
 
 use std::{sync::Arc, time::Duration};
