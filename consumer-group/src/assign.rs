@@ -2,13 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use ottla_kafka_core::{Client, Error, FetchConfig, TopicPartition};
+use ottla_kafka_core::{Client, Error, FetchConfig, OffsetReset, StartPosition, TopicPartition};
 
-use crate::{
-    config::{GroupConfig, OffsetReset},
-    consumer::Consumer,
-    start::StartPosition,
-};
+use crate::{config::GroupConfig, consumer::Consumer};
 
 /// The settings of a consumer that reads the partitions it is told to, checked together by [`build`](Self::build).
 #[derive(Debug)]
@@ -40,7 +36,7 @@ impl AssignBuilder {
         self
     }
 
-    /// How records are fetched.
+    /// How records are fetched; what happens out of range is said here, by [`offset_reset`](Self::offset_reset).
     pub fn fetch(mut self, fetch: FetchConfig) -> Self {
         self.fetch = fetch;
         self

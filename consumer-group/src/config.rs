@@ -2,29 +2,10 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
-use ottla_kafka_core::{Error, FetchConfig, TopicPartition};
+use ottla_kafka_core::{Error, FetchConfig, OffsetReset, StartPosition, TopicPartition};
 use regex::Regex;
 
-use crate::{assignor::Assignor, membership, start::StartPosition};
-
-/// What to do when a partition's position is not in its log any more, or not yet.
-///
-/// Without a committed offset a consumer always starts at the earliest: nothing is skipped by default.
-/// Kafka: `auto.offset.reset`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OffsetReset {
-    /// [`recv`](crate::Consumer::recv) returns an error with the gap, again every 10 s until a seek or a rebalance
-    /// moves the position.
-    #[default]
-    Error,
-    /// It goes on with the first record that is there.
-    Earliest,
-    /// It goes on with the next record that is written.
-    Latest,
-    /// It goes on with the first record that is at most this old (KIP-1106). Kafka: `by_duration:`.
-    ByDuration(Duration),
-}
+use crate::{assignor::Assignor, membership};
 
 /// A consumer's settings, once they are checked.
 #[derive(Clone)]

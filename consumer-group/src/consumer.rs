@@ -2,18 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ottla_kafka_core::{Client, Env, Error, FetchConfig, Fetcher, Task, TopicPartition};
+use ottla_kafka_core::{Client, Env, Error, FetchConfig, Fetcher, OffsetReset, StartPosition, Task, TopicPartition};
 
 use crate::{
     assign::AssignBuilder,
     assignor::Assignor,
-    config::{GroupConfig, OffsetReset},
+    config::GroupConfig,
     coordinator::ClientRequests,
     event::Event,
     handle::ConsumerHandle,
     owner::{Asks, Owner, Shared},
     reader::RecordReader,
-    start::StartPosition,
 };
 
 /// How long close may take: commits on their way, then LeaveGroup.
@@ -56,7 +55,8 @@ impl Consumer {
         let (asks, asked) = Asks::new();
         let holding = client.holding();
         let requests = ClientRequests::new(holding.clone(), Arc::clone(&config));
-        let fetcher = Fetcher::new(&holding, fetch);
+        // A reset is an event of the consumer: the application begins anew there, and so do its commits.
+        let fetcher = Fetcher::new(&holding, fetch.offset_reset(OffsetReset::Error));
         let owner = Owner::new(Arc::clone(&config), requests, fetcher, Arc::clone(&shared), asked);
         let owner = client.env().spawn("consumer-group", owner.run());
         let handle = ConsumerHandle::new(Arc::clone(&shared), asks, config.commit_timeout);
@@ -212,7 +212,7 @@ impl ConsumerBuilder {
         self
     }
 
-    /// How records are fetched.
+    /// How records are fetched; what happens out of range is said here, by [`offset_reset`](Self::offset_reset).
     pub fn fetch(mut self, fetch: FetchConfig) -> Self {
         self.fetch = fetch;
         self

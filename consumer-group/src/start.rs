@@ -1,20 +1,6 @@
-//! Where reading of a partition starts.
+//! Places in a partition's log.
 
 use std::time::Duration;
-
-/// Where reading of a partition starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum StartPosition {
-    /// At this offset.
-    Offset(i64),
-    /// At the first record that is still in the log.
-    Earliest,
-    /// Behind the last record: only what is written from now on.
-    Latest,
-    /// At the first record of at least this time, in milliseconds since 1970; behind the last record if there is none.
-    Timestamp(i64),
-}
 
 /// A place in a partition's log that a broker must be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

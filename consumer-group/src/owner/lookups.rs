@@ -2,14 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use ottla_kafka_core::{BrokerAddr, Error, ErrorKind, TopicPartition};
+use ottla_kafka_core::{BrokerAddr, Error, ErrorKind, StartPosition, TopicPartition};
 
-use crate::{
-    coordinator::Requests,
-    event::Assigned,
-    offsets::OffsetAndMetadata,
-    start::{LogPlace, StartPosition},
-};
+use crate::{coordinator::Requests, event::Assigned, offsets::OffsetAndMetadata, start::LogPlace};
 
 /// The delay after a failure that time heals, and after one that somebody must see to.
 const RETRY_DELAY: Duration = Duration::from_millis(250);

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ottla_kafka_core::{Error, ErrorKind, Fetched, TopicPartition};
+use ottla_kafka_core::{Error, ErrorKind, Fetched, OffsetReset, TopicPartition};
 
 use super::{
     Owner,
@@ -13,8 +13,7 @@ use super::{
     lookups::{Located, Start, locate},
 };
 use crate::{
-    config::OffsetReset, coordinator::Requests, fetching::Fetching, membership::Loss, offsets::Offsets,
-    records::Records, start::LogPlace,
+    coordinator::Requests, fetching::Fetching, membership::Loss, offsets::Offsets, records::Records, start::LogPlace,
 };
 
 impl<R: Requests, F: Fetching> Owner<R, F> {

@@ -13,8 +13,11 @@ use super::{
 };
 use crate::harness::Context;
 
-pub(super) const ROWS: &[Row] =
-    &[("RecordReader::close", |cx| Box::pin(close(cx))), ("RecordReader::next", |cx| Box::pin(next(cx)))];
+pub(super) const ROWS: &[Row] = &[
+    // A line each, by which tidy finds them.
+    ("RecordReader::close", |cx| Box::pin(close(cx))),
+    ("RecordReader::next", |cx| Box::pin(next(cx))),
+];
 
 fn reader(client: &Client, of: &TopicPartition, group: &str) -> Result<RecordReader, Failed> {
     let builder = Consumer::builder(client, group).topics([of.topic()]).fetch(small());

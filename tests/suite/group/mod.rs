@@ -37,7 +37,11 @@ pub(crate) fn tests(suite: &mut Suite) {
     suite.long_test("group::a_restarted_coordinator_loses_nothing", Needs::ANY.restart(), long, restarts);
     churn::tests(suite);
     kinds::tests(suite);
-    suite.test("group::offsets_can_be_committed_while_partitions_are_revoked", Needs::ANY, commits_while_revoking);
+    suite.test(
+        "group::offsets_can_be_committed_while_partitions_are_revoked",
+        Needs::ANY,
+        offsets_can_be_committed_while_partitions_are_revoked,
+    );
     suite.test("group::a_committed_offset_out_of_range_is_an_error", Needs::ANY, a_committed_offset_out_of_range);
     let pattern = a_pattern_finds_topics_that_come_after_the_member;
     suite.test("group::a_pattern_finds_topics_that_come_after_the_member", Needs::ANY, pattern);
@@ -117,7 +121,7 @@ async fn a_restarted_coordinator_loses_nothing(cx: Context) -> Outcome {
     Ok(())
 }
 
-async fn commits_while_revoking(cx: Context) -> Outcome {
+async fn offsets_can_be_committed_while_partitions_are_revoked(cx: Context) -> Outcome {
     let client = cx.client()?;
     let topic = cx.topic(&client, "orders", 1).await?;
     let group = cx.unique("group");

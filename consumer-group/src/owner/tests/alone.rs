@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use ottla_kafka_core::{ErrorKind, Fetched};
 
 use super::*;
-use crate::{config::OffsetReset, start::StartPosition};
+use ottla_kafka_core::{OffsetReset, StartPosition};
 
 /// A consumer without a group, of partitions 0 to 3 from four kinds of positions.
 fn alone(group_id: &str) -> Group {

@@ -1,7 +1,7 @@
 use super::*;
 use ottla_kafka_core::{ErrorKind, Fetched};
 
-use crate::config::OffsetReset;
+use ottla_kafka_core::OffsetReset;
 
 #[tokio::test(start_paused = true)]
 async fn it_joins_when_it_is_first_asked_and_starts_at_the_committed_offset_or_the_earliest() {

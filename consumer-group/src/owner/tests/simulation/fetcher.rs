@@ -44,8 +44,4 @@ impl Fetching for SimFetcher {
             }
         }
     }
-
-    async fn drive(&mut self) {
-        std::future::pending().await
-    }
 }
