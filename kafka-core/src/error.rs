@@ -8,11 +8,12 @@ use crate::{connector::BrokerAddr, protocol::ErrorCode, topic_partition::TopicPa
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
     maybe_applied: bool,
     advertised_by: Option<i32>,
-    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 /// The kinds of failure.
@@ -175,12 +176,8 @@ impl Error {
     /// The same error, with its cause.
     #[must_use]
     pub fn with_source(self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self(Arc::new(Inner {
-            kind: self.kind().clone(),
-            maybe_applied: self.maybe_applied(),
-            advertised_by: self.0.advertised_by,
-            source: Some(source.into()),
-        }))
+        let source = Some(Arc::from(source.into()));
+        self.changed(|inner| inner.source = source)
     }
 
     /// The same error about a request that may have taken effect all the same.
@@ -198,12 +195,8 @@ impl Error {
         self.changed(|inner| inner.advertised_by = Some(id))
     }
 
-    /// The cause stays reachable behind the first error.
     fn changed(self, change: impl FnOnce(&mut Inner)) -> Self {
-        let Inner { kind, maybe_applied, advertised_by, source } = &*self.0;
-        let (kind, maybe_applied, advertised_by) = (kind.clone(), *maybe_applied, *advertised_by);
-        let source = source.is_some().then(|| Box::new(self) as Box<dyn std::error::Error + Send + Sync>);
-        let mut inner = Inner { kind, maybe_applied, advertised_by, source };
+        let mut inner = Arc::try_unwrap(self.0).unwrap_or_else(|shared| Inner::clone(&shared));
         change(&mut inner);
         Self(Arc::new(inner))
     }

@@ -25,6 +25,7 @@ mod harness;
 mod hostile;
 mod http;
 mod kills;
+mod network;
 mod producer;
 mod pubsub;
 mod security;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
     group::tests(&mut suite);
     hostile::tests(&mut suite);
     kills::tests(&mut suite);
+    network::tests(&mut suite);
     producer::tests(&mut suite);
     pubsub::tests(&mut suite);
     security::tests(&mut suite);

@@ -4,6 +4,8 @@ mod attempts;
 mod config;
 mod metadata;
 mod route;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use attempts::{Attempts, RETRY};
 pub use config::ClientBuilder;

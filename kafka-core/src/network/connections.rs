@@ -137,13 +137,15 @@ impl Connections {
         broker: &BrokerAddr,
         kind: ConnectionKind,
     ) -> Result<Arc<Connection>, BoxFuture<'static, Option<Opened>>> {
+        // What has landed would share the connection for ever.
+        glance.opening.take_if(|opening| !opening.is_under_way());
         if glance.connection.as_ref().is_some_and(|connection| connection.is_idle(IDLE_MAX)) {
             glance.connection = None;
         }
         if let Some(live) = glance.live() {
             return Ok(live);
         }
-        let opening = match glance.opening.take().filter(Flight::is_under_way) {
+        let opening = match glance.opening.take() {
             Some(opening) => opening,
             None => {
                 let (dial, slot, broker) = (Arc::clone(&self.dial), Arc::clone(slot), broker.clone());

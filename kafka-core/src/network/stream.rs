@@ -27,6 +27,8 @@ use crate::connector::Io;
 pub(super) const READ_AHEAD_BYTES: usize = 16 << 10;
 /// Key, version and correlation id stand in a request's first eight bytes, after its length.
 const REQUEST_HEAD: usize = 12;
+/// How TLS answers what is not TLS: a record of type 21, version 3.
+const TLS_ALERT: [u8; 2] = [21, 3];
 /// The correlation id stands in an answer's first four bytes, after its length.
 const ANSWER_HEAD: usize = 8;
 
@@ -137,19 +139,19 @@ impl Stream {
     /// The broker closed it: what that says depends on what was said before.
     fn closed_by_broker(&self) -> io::Error {
         let head = self.answers.partial();
-        if self.answered == 0 && !head.is_empty() {
+        // Shorter than a head, and no accident: a broken connection ends in the middle of anything.
+        if self.answered == 0 && head.starts_with(&TLS_ALERT) {
             return self.fail(not_kafka(head));
         }
-        self.fail(Ending::new(
-            Fault::Lost,
-            match (self.answered, self.awaited.is_empty()) {
-                (0, _) => "the broker closed it without a word; does it want TLS?",
-                // ApiVersions is answered before a client has said who it is.
-                (1, false) => "the broker closed it at its first request; does it want SASL?",
-                (_, false) => "the broker closed it without an answer",
-                (_, true) => "the broker closed it",
-            },
-        ))
+        let reason = match (self.answered, self.awaited.is_empty()) {
+            (0, _) if head.is_empty() => "the broker closed it without a word; does it want TLS?",
+            (0, _) => "the broker closed it in its first answer",
+            // ApiVersions is answered before a client has said who it is.
+            (1, false) => "the broker closed it at its first request; does it want SASL?",
+            (_, false) => "the broker closed it without an answer",
+            (_, true) => "the broker closed it",
+        };
+        self.fail(Ending::new(Fault::Lost, reason))
     }
 
     /// Hands what the open gate does not hold back any more to the outbox.
@@ -194,9 +196,9 @@ impl fmt::Debug for Stream {
     }
 }
 
-/// A first answer that is none. TLS answers what is not TLS with an alert, which begins 21, 3.
+/// A first answer that is none.
 fn not_kafka(head: &[u8]) -> Ending {
-    let hint = if head.starts_with(&[21, 3]) { ", a TLS alert: this listener wants TLS" } else { "" };
+    let hint = if head.starts_with(&TLS_ALERT) { ", a TLS alert: this listener wants TLS" } else { "" };
     Ending::new(Fault::NotKafka, format!("its first bytes are '{}'{hint}", head.escape_ascii()))
 }
 

@@ -47,7 +47,7 @@ pub(super) const ROWS: &[Row] = &[
         |r, _| first(r, || Told::Bytes(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec())),
         "does not speak Kafka",
     ),
-    row("a TLS alert", |r, _| first(r, || Told::Last(vec![0x15, 3, 3, 0, 2, 2, 0x28])), "ended"),
+    row("a TLS alert", |r, _| first(r, || Told::Last(vec![0x15, 3, 3, 0, 2, 2, 0x28])), "this listener wants TLS"),
     row("SSH", |r, _| first(r, || Told::Bytes(b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n".to_vec())), "does not speak Kafka"),
     row("Redis", |r, _| first(r, || Told::Bytes(b"-ERR unknown command\r\n".to_vec())), "does not speak Kafka"),
     row("a length of 0", |r, _| first(r, || Told::Bytes(head(0, r))), "does not speak Kafka"),
