@@ -28,7 +28,8 @@ pub(crate) fn tests(suite: &mut Suite) {
     let wrong = refused::what_is_wrong_is_refused_in_time_and_by_name;
     suite.long_test("security::what_is_wrong_is_refused_in_time_and_by_name", kafka, limit, wrong);
     let secret = canary::no_secret_is_told_by_any_log_or_error;
-    suite.long_test("security::no_secret_is_told_by_any_log_or_error", kafka, limit, secret);
+    // Alone: tracing asks the thread that first reaches a place in the code whether anybody listens there.
+    suite.long_test("security::no_secret_is_told_by_any_log_or_error", kafka.alone(), limit, secret);
     let load = session::authenticating_again_under_load_loses_nothing_and_keeps_the_connections;
     suite.long_test("security::authenticating_again_under_load_loses_nothing", kafka, limit, load);
     let idle = session::a_connection_that_the_broker_closed_as_idle_costs_no_call;
