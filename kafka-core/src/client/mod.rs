@@ -137,6 +137,11 @@ impl Client {
         route::call(self, target, kind, request, limit).await
     }
 
+    /// Waits at most `limit` until there is a connection for a request: what fails here was not sent.
+    pub(crate) async fn connected(&self, target: &Target, kind: ConnectionKind, limit: Duration) -> Result<(), Error> {
+        route::connected(self, target, kind, limit).await
+    }
+
     /// Ends every connection and with them every call. Producers and consumers are closed before their client.
     ///
     /// # Cancel safety

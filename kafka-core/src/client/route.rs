@@ -57,6 +57,16 @@ pub(super) async fn call<A: Api>(
     }
 }
 
+/// Waits until there is a connection to the target.
+pub(super) async fn connected(
+    client: &Client,
+    target: &Target,
+    kind: ConnectionKind,
+    limit: Duration,
+) -> Result<(), Error> {
+    connection(client, target, kind, Instant::now() + limit).await.map(drop)
+}
+
 fn ended(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Disconnected { .. })
 }

@@ -6,7 +6,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::ack::Promise;
+use super::{ack::Promise, gate::Gate};
 use crate::{
     error::Error,
     record::{BatchBuilder, Compression, CompressionError, ProducerStamp, restamped},
@@ -25,6 +25,8 @@ pub(super) struct Batch {
     pub(super) attempts: u32,
     pub(super) not_before: Option<Instant>,
     pub(super) last_error: Option<Error>,
+    /// Where the request with its last attempt waits or has waited.
+    pub(super) gate: Arc<Gate>,
     contents: Contents,
     memory: Lent,
 }
@@ -67,6 +69,7 @@ impl Batch {
             attempts: 0,
             not_before: None,
             last_error: None,
+            gate: Arc::default(),
             contents: Contents::Open(builder),
             memory: Lent { pool: Arc::clone(pool), bytes: 0 },
         }

@@ -126,13 +126,17 @@ impl Lane {
         }
     }
 
-    /// The batches on the wire whose time is up: their fate is unknown from now on. They stay until their answer is
-    /// in, because nothing may overtake them.
+    /// The batches in requests whose time is up: nobody waits for them any more. One whose request still waits for a
+    /// connection keeps that from leaving; of the others the fate is unknown. They stay until their answer is in,
+    /// because nothing may overtake them.
     pub(super) fn expire_sent(&mut self, now: Instant) -> Vec<u64> {
+        let sequence = &self.sequence;
         let expired = self.sent.iter().filter(|batch| batch.deadline <= now);
         expired
             .map(|batch| {
-                batch.promise.complete(Err(timed_out(batch).with_maybe_applied(true)));
+                let before = batch.stamp().is_none_or(|stamp| sequence.may_be_written(stamp));
+                let maybe_applied = !batch.gate.shut() || before;
+                batch.promise.complete(Err(timed_out(batch).with_maybe_applied(maybe_applied)));
                 batch.id
             })
             .collect()

@@ -4,6 +4,7 @@ mod accumulator;
 mod ack;
 mod batch;
 mod config;
+mod gate;
 mod handle;
 mod lane;
 mod partitioner;

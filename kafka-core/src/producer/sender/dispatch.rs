@@ -7,14 +7,15 @@ use tokio::time::Instant;
 
 use super::{Event, Sender, Sent};
 use crate::{
-    client::{ConnectionKind, Target},
-    error::Error,
+    client::{Client, ConnectionKind, Target},
+    error::{Error, ErrorKind},
     metadata::Cluster,
     producer::{
         accumulator::Waiting,
+        gate::Gate,
         lane::{Concluded, Lane},
     },
-    protocol::{Produce, ProducePartition, ProduceTopic},
+    protocol::{Produce, ProduceAnswer, ProducePartition, ProduceTopic},
     record::ProducerStamp,
     topic_partition::TopicPartition,
 };
@@ -32,6 +33,7 @@ struct Due {
 /// A request in the making.
 #[derive(Default)]
 struct Filling {
+    gate: Arc<Gate>,
     topics: BTreeMap<Arc<str>, Vec<ProducePartition>>,
     sent: Vec<Sent>,
     bytes: usize,
@@ -128,7 +130,7 @@ impl Sender {
             if !filling.fits(self.next_size(due.slot), self.shared.config.max_request_size) {
                 break;
             }
-            if let Some((stamp, records)) = self.take(due.slot, leader) {
+            if let Some((stamp, records)) = self.take(due.slot, leader, &filling.gate) {
                 filling.add(due, stamp, records);
             }
         }
@@ -146,7 +148,7 @@ impl Sender {
     }
 
     /// Takes the partition's next batch, if its sequence lets one go, and stamps it.
-    fn take(&mut self, slot: usize, leader: i32) -> Option<(ProducerStamp, Bytes)> {
+    fn take(&mut self, slot: usize, leader: i32, gate: &Arc<Gate>) -> Option<(ProducerStamp, Bytes)> {
         let lane = self.lanes.entry(slot).or_insert_with(Lane::new);
         let stamped = lane.next_again().is_some_and(|batch| batch.stamp().is_some());
         if !stamped && !lane.sequence.has_room(leader, IN_FLIGHT_PER_PARTITION) {
@@ -169,6 +171,7 @@ impl Sender {
         match batch.encode(stamp, self.shared.config.compression) {
             Ok(records) => {
                 batch.promise.maybe_written = true;
+                batch.gate = Arc::clone(gate);
                 lane.put_sent(batch);
                 Some((stamp, records))
             }
@@ -183,7 +186,7 @@ impl Sender {
     }
 
     fn send(&mut self, broker: i32, filling: Filling) {
-        let Filling { topics, sent, .. } = filling;
+        let Filling { gate, topics, sent, .. } = filling;
         let limit = self.shared.client.request_timeout();
         let timeout_ms = i32::try_from(limit.as_millis()).unwrap_or(i32::MAX);
         let topics = topics.into_iter().map(|(name, partitions)| ProduceTopic { name, partitions }).collect();
@@ -193,10 +196,23 @@ impl Sender {
         lines.in_flight = lines.in_flight.saturating_add(1);
         lines.last = sent.last().map(|sent| sent.slot);
         self.requests.push(Box::pin(async move {
-            let result = client.call(Target::Broker(broker), ConnectionKind::Produce, &request, limit).await;
+            let result = send_through(&gate, &client, broker, &request).await;
             Event::Produced { broker, sent, result }
         }));
     }
+}
+
+/// Sends the request once there is a connection, if nobody has given up a part of it by then.
+async fn send_through(gate: &Gate, client: &Client, broker: i32, request: &Produce) -> Result<ProduceAnswer, Error> {
+    let (limit, target) = (client.request_timeout(), Target::Broker(broker));
+    let deadline = Instant::now() + limit;
+    client.connected(&target, ConnectionKind::Produce, limit).await?;
+    if !gate.leave() {
+        let what = format!("a connection to broker {broker}");
+        return Err(Error::new(ErrorKind::Timeout { what, after: limit }));
+    }
+    let left = deadline.saturating_duration_since(Instant::now());
+    client.call(target, ConnectionKind::Produce, request, left).await
 }
 
 fn by_leader(due: Vec<Due>, cluster: &Cluster) -> BTreeMap<i32, Vec<Due>> {

@@ -174,12 +174,17 @@ impl Sequence {
 
     /// Drops a batch whose time was up, when nothing of it is on the wire any more.
     pub(super) fn give_up(&mut self, stamp: ProducerStamp) -> Verdict {
-        let maybe_applied = self.in_flight.iter().any(|batch| batch.stamp == stamp && batch.maybe_written);
+        let maybe_applied = self.may_be_written(stamp);
         self.in_flight.retain(|batch| batch.stamp != stamp);
         self.proven = false;
         // Its sequences are a hole that the broker would refuse to step over.
         self.spent = self.identity;
         Verdict::Failed { maybe_applied }
+    }
+
+    /// Whether an attempt before the one under way may have reached the log.
+    pub(super) fn may_be_written(&self, stamp: ProducerStamp) -> bool {
+        self.in_flight.iter().any(|batch| batch.stamp == stamp && batch.maybe_written)
     }
 
     fn note_written(&mut self, at: usize, maybe_written: bool) {
