@@ -170,6 +170,11 @@ impl EmbeddedBroker {
             clock.abort();
             clock.await;
         }
+        let cluster = Arc::clone(&self.cluster);
+        let synced = self.cluster.env().run_blocking(move || cluster.sync()).await;
+        if let Some(Err(error)) = synced {
+            tracing::warn!(%error, "what was written may not be on the disk");
+        }
     }
 
     fn node(&self, node: i32) -> Result<&Arc<Server>, MoveError> {

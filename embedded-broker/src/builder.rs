@@ -1,6 +1,6 @@
 //! Settings, checked all together before anything starts.
 
-use std::{fmt, io, net::SocketAddr, time::Duration};
+use std::{fmt, io, net::SocketAddr, path::PathBuf, time::Duration};
 
 use ottla_kafka_core::{BrokerAddr, Env};
 use tokio::net::TcpListener;
@@ -9,7 +9,8 @@ use crate::{
     broker::EmbeddedBroker,
     cluster::Cluster,
     log::Limits,
-    topics::{DEFAULT_MAX_MESSAGE_BYTES, Kind, MAX_PARTITIONS, Setting},
+    storage::{Loaded, Storage},
+    topics::{DEFAULT_MAX_MESSAGE_BYTES, Kind, MAX_PARTITIONS, Setting, Topics},
 };
 
 /// Where clients of a broker without a listener say they connect to.
@@ -34,6 +35,7 @@ pub(crate) struct Settings {
 #[must_use]
 pub struct EmbeddedBrokerBuilder {
     listen: Option<String>,
+    data_dir: Option<PathBuf>,
     env: Env,
     settings: Settings,
 }
@@ -44,6 +46,8 @@ pub struct EmbeddedBrokerBuilder {
 pub enum StartError {
     /// Settings that are not valid, every one of them.
     Settings(Vec<String>),
+    /// The data directory cannot be used: what it has, or what the operating system says.
+    Data(String),
     /// The address cannot be listened on.
     Listen {
         /// The address.
@@ -57,6 +61,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Settings(problems) => write!(f, "the embedded broker cannot start: {}", problems.join("; ")),
+            Self::Data(why) => write!(f, "the embedded broker cannot use its data directory: {why}"),
             Self::Listen { addr, source } => write!(f, "the embedded broker cannot listen on {addr}: {source}"),
         }
     }
@@ -65,7 +70,7 @@ impl fmt::Display for StartError {
 impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Settings(_) => None,
+            Self::Settings(_) | Self::Data(_) => None,
             Self::Listen { source, .. } => Some(source),
         }
     }
@@ -75,6 +80,7 @@ impl Default for EmbeddedBrokerBuilder {
     fn default() -> Self {
         Self {
             listen: None,
+            data_dir: None,
             env: Env::system(),
             settings: Settings {
                 nodes: 1,
@@ -104,6 +110,14 @@ impl EmbeddedBrokerBuilder {
     /// the others listen on those after it. They share one memory: what one has, all have, and no move loses a record.
     pub fn nodes(mut self, nodes: usize) -> Self {
         self.settings.nodes = nodes;
+        self
+    }
+
+    /// Keeps topics, records, producers' sequences and groups' offsets in this directory, for the next start; members
+    /// join anew. What is acknowledged survives the end of the process, and the loss of power only after
+    /// [`stop`](EmbeddedBroker::stop). Default: memory only.
+    pub fn data_dir(mut self, path: impl Into<PathBuf>) -> Self {
+        self.data_dir = Some(path.into());
         self
     }
 
@@ -189,7 +203,11 @@ impl EmbeddedBrokerBuilder {
             });
             listeners.push((listener, bound));
         }
-        Ok(EmbeddedBroker::serve(Cluster::new(self.settings, addrs, self.env), listeners))
+        let stored = match self.data_dir {
+            None => None,
+            Some(dir) => Some(self.settings.load(&self.env, dir).await.map_err(StartError::Data)?),
+        };
+        Ok(EmbeddedBroker::serve(Cluster::new(self.settings, addrs, self.env, stored), listeners))
     }
 }
 
@@ -200,6 +218,17 @@ fn nth(addr: SocketAddr, after: u16) -> SocketAddr {
 }
 
 impl Settings {
+    /// Reads a data directory, which may take a while.
+    async fn load(&self, env: &Env, dir: PathBuf) -> Result<(Storage, Loaded, Topics), String> {
+        let (limits, nodes) = (self.topic_limits, i32::try_from(self.nodes).unwrap_or(i32::MAX));
+        let load = move || {
+            let (storage, mut loaded) = Storage::open(&dir).map_err(|error| error.to_string())?;
+            let topics = loaded.topics(limits, nodes).map_err(|(topic, why)| format!("topic {topic}: {why}"))?;
+            Ok((storage, loaded, topics))
+        };
+        env.run_blocking(load).await.unwrap_or_else(|| Err("reading it was cut short".to_owned()))
+    }
+
     /// The replicas of a topic that is created without a number: enough to lose a node.
     pub(crate) fn default_replicas(&self) -> usize {
         self.nodes.min(3)

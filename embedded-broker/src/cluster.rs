@@ -3,10 +3,7 @@
 use std::{
     collections::BTreeSet,
     fmt,
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicI64, Ordering},
-    },
+    sync::{Mutex, MutexGuard, PoisonError, atomic::AtomicI64},
     time::Duration,
 };
 
@@ -17,8 +14,10 @@ use crate::{
     builder::Settings,
     coordinator::Coordinator,
     faults::Faults,
+    group::Group,
     log::Refusal,
     nodes::Nodes,
+    storage::{Loaded, Storage},
     topics::{Partition, Topics},
 };
 
@@ -38,7 +37,8 @@ pub(crate) struct Cluster {
     /// Told whenever something was appended, or a fetch that waits would get another answer.
     changed: Notify,
     coordinator: Coordinator,
-    next_producer_id: AtomicI64,
+    pub(crate) next_producer_id: AtomicI64,
+    storage: Option<Storage>,
     faults: Faults,
 }
 
@@ -72,18 +72,40 @@ impl fmt::Display for MoveError {
 impl std::error::Error for MoveError {}
 
 impl Cluster {
-    pub(crate) fn new(settings: Settings, addrs: Vec<BrokerAddr>, env: Env) -> Self {
-        Self {
+    pub(crate) fn new(
+        settings: Settings,
+        addrs: Vec<BrokerAddr>,
+        env: Env,
+        stored: Option<(Storage, Loaded, Topics)>,
+    ) -> Self {
+        let (storage, loaded, topics) = match stored {
+            None => (None, None, Topics::default()),
+            Some((storage, loaded, topics)) => (Some(storage), Some(loaded), topics),
+        };
+        let next_producer_id = loaded.as_ref().and_then(|loaded| loaded.state.next_producer_id);
+        let cluster = Self {
             coordinator: Coordinator::new(settings.initial_rebalance_delay),
             settings,
             env,
             nodes: Mutex::new(Nodes::new(addrs)),
-            topics: Mutex::default(),
+            topics: Mutex::new(topics),
             changed: Notify::new(),
             // Not 0, which a client's default could hide behind.
-            next_producer_id: AtomicI64::new(1000),
+            next_producer_id: AtomicI64::new(next_producer_id.unwrap_or(1000)),
+            storage,
             faults: Faults::default(),
+        };
+        for ((group, topic, partition), committed) in loaded.into_iter().flat_map(|loaded| loaded.state.offsets) {
+            // It was taken before.
+            let commit = |group: &mut Group| group.offsets_mut().commit(&topic, partition, committed);
+            let _ = cluster.coordinator.with_new(&group, |group, _, _| commit(group));
         }
+        cluster.write_partitions();
+        cluster
+    }
+
+    pub(crate) fn storage(&self) -> Option<&Storage> {
+        self.storage.as_ref()
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -114,11 +136,6 @@ impl Cluster {
 
     pub(crate) fn changed(&self) -> &Notify {
         &self.changed
-    }
-
-    /// A producer id nobody had before.
-    pub(crate) fn new_producer_id(&self) -> i64 {
-        self.next_producer_id.fetch_add(1, Ordering::Relaxed)
     }
 
     /// New partitions of a topic, numbered from `first` on, each on `factor` nodes.
@@ -153,6 +170,7 @@ impl Cluster {
         self.change_nodes(node, false);
         let nodes = self.nodes().alive().map(|(node, _)| node).collect::<Vec<_>>();
         self.topics().each_partition(|partition, _| partition.lost(node, |other| nodes.contains(&other)));
+        self.write_partitions();
         self.changed.notify_waiters();
     }
 
@@ -160,6 +178,7 @@ impl Cluster {
     pub(crate) fn node_returned(&self, node: i32) {
         self.change_nodes(node, true);
         self.topics().each_partition(|partition, _| partition.returned(node));
+        self.write_partitions();
         self.changed.notify_waiters();
     }
 
@@ -185,6 +204,7 @@ impl Cluster {
         let unknown = |_| MoveError::UnknownPartition { topic: topic.to_owned(), partition };
         topics.partition_mut(topic, partition).map_err(unknown)?.0.move_to(node);
         drop(topics);
+        self.write_partitions();
         self.changed.notify_waiters();
         Ok(())
     }
@@ -209,12 +229,25 @@ impl Cluster {
         }
     }
 
+    /// Brings what was written to the disk.
+    pub(crate) fn sync(&self) -> std::io::Result<()> {
+        let Some(storage) = &self.storage else { return Ok(()) };
+        let mut synced = storage.sync();
+        self.topics().each_partition(|partition, _| {
+            if synced.is_ok() {
+                synced = partition.sync();
+            }
+        });
+        synced
+    }
+
     /// Forgets what has grown too old, for as long as it is polled.
     pub(crate) async fn keep_house(&self) {
         loop {
             tokio::time::sleep(HOUSEKEEPING).await;
             let now = self.env.now_ms();
-            self.topics().each_partition(|partition, config| partition.log.forget_older(now, config.limits()));
+            self.topics().each_partition(|partition, config| partition.keep_house(now, config.limits()));
+            self.write_partitions();
         }
     }
 }

@@ -20,6 +20,7 @@
 mod api;
 mod broker;
 mod builder;
+mod changes;
 mod cluster;
 mod connection;
 mod coordinator;
@@ -31,6 +32,7 @@ mod handlers;
 mod log;
 mod nodes;
 mod server;
+mod storage;
 mod throttle;
 mod topics;
 

@@ -77,7 +77,7 @@ fn alter(
     let config =
         change(topic.config(), cluster.settings().topic_limits).map_err(|why| (Refusal::InvalidConfig, why))?;
     if !validate_only {
-        topics.configure(name, config);
+        cluster.configure_topic(&mut topics, name, config)?;
     }
     Ok(())
 }

@@ -47,7 +47,7 @@ fn grow(
         }
     };
     if !validate_only {
-        topics.grow(&wanted.name, partitions);
+        cluster.grow_topic(topics, &wanted.name, partitions)?;
     }
     Ok(())
 }

@@ -77,10 +77,10 @@ fn create(
     let config = TopicConfig::new(given, settings.topic_limits).map_err(|why| (Refusal::InvalidConfig, why))?;
     let factor = partitions.first().map_or(0, |partition| partition.replicas().len());
     let factor = i16::try_from(factor).unwrap_or(i16::MAX);
-    let id = if validate_only { Uuid::nil() } else { cluster.env().uuid() };
-    if !validate_only {
-        topics.create(&wanted.name, id, partitions, config.clone())?;
-    }
+    let id = match validate_only {
+        true => Uuid::nil(),
+        false => cluster.create_topic(topics, &wanted.name, partitions, config.clone())?,
+    };
     Ok(Created { id, partitions: count, factor, config })
 }
 

@@ -15,13 +15,16 @@ use crate::{
 impl Handler for DeleteRecordsRequest {
     async fn answer(&self, cx: &Cx<'_>) -> DeleteRecordsResponse {
         let mut topics = cx.cluster.topics();
-        each(self, |topic, wanted| {
+        let answer = each(self, |topic, wanted| {
             cx.in_partition(topic, wanted.partition_index, || {
                 let (partition, _) = topics.partition_mut(topic, wanted.partition_index)?;
                 partition.check_leader(cx.node)?;
                 partition.log.delete_before(wanted.offset)
             })
-        })
+        });
+        drop(topics);
+        cx.cluster.write_partitions();
+        answer
     }
 
     fn names(&self, _cx: &Cx<'_>, topic: &str, partition: i32) -> bool {

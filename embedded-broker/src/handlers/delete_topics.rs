@@ -40,11 +40,10 @@ fn delete(cluster: &Cluster, (name, id): Named) -> (Named, Result<(), Refusal>) 
             None => return ((None, id), Err(Refusal::UnknownTopicId)),
         },
     };
-    let Some(topic) = topics.remove(&name) else {
-        return ((Some(name), id), Err(Refusal::UnknownTopicOrPartition));
-    };
-    cluster.coordinator().for_each(|_, group| group.offsets_mut().forget_topic(&name));
-    ((Some(name), topic.id()), Ok(()))
+    match cluster.delete_topic(&mut topics, &name) {
+        Ok(topic) => ((Some(name), topic.id()), Ok(())),
+        Err(refusal) => ((Some(name), id), Err(refusal)),
+    }
 }
 
 fn each(

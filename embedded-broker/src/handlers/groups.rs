@@ -13,6 +13,7 @@ use crate::{
     dispatch::{Cx, Handler},
     group::{Described, DescribedMember},
     log::Refusal,
+    storage::Event,
 };
 
 /// What Kafka calls the state of a group nobody knows.
@@ -90,7 +91,8 @@ impl Handler for DeleteGroupsRequest {
     async fn answer(&self, cx: &Cx<'_>) -> DeleteGroupsResponse {
         each(self, |id| {
             cx.check_coordinator(id)?;
-            cx.cluster.coordinator().remove(id)
+            cx.cluster.coordinator().remove(id)?;
+            cx.cluster.record(&Event::GroupDeleted { group: id.to_string() })
         })
     }
 

@@ -31,7 +31,8 @@ impl Handler for DescribeLogDirsRequest {
                 })
                 .collect(),
         };
-        let result = DescribeLogDirsResult::default().with_log_dir(text(MEMORY)).with_topics(described);
+        let dir = cx.cluster.storage().map_or(MEMORY.into(), |storage| storage.dir().to_string_lossy());
+        let result = DescribeLogDirsResult::default().with_log_dir(text(dir)).with_topics(described);
         DescribeLogDirsResponse::default().with_results(vec![result])
     }
 

@@ -87,7 +87,7 @@ fn create_default(cluster: &Cluster, topics: &mut Topics, name: &str) -> Result<
         TopicConfig::new(BTreeMap::new(), settings.topic_limits).map_err(|why| (Refusal::InvalidConfig, why))?;
     let partitions = usize::try_from(settings.default_partitions).unwrap_or(0);
     let partitions = cluster.new_partitions(0, partitions, settings.default_replicas());
-    topics.create(name, cluster.env().uuid(), partitions, config)
+    cluster.create_topic(topics, name, partitions, config).map(drop)
 }
 
 fn described(nodes: &Nodes, name: &str, topic: &Topic, version: i16) -> MetadataResponseTopic {

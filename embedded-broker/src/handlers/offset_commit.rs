@@ -11,6 +11,7 @@ use crate::{
     dispatch::{Cx, Handler},
     group::{Committed, Group, Sender},
     log::Refusal,
+    storage::Event,
     topics::Topics,
 };
 
@@ -27,7 +28,9 @@ impl Handler for OffsetCommitRequest {
         let generation = self.generation_id_or_member_epoch;
         let commit = |group: &mut Group, now, _: &mut _| match group.may_commit(now, sender, generation) {
             Ok(()) => each(self, |topic, partition| {
-                cx.in_partition(topic, partition.partition_index, || commit(group, &topics, topic, partition))
+                cx.in_partition(topic, partition.partition_index, || {
+                    commit(cx, group, &self.group_id, &topics, (topic, partition))
+                })
             }),
             Err(refusal) => self.refused(cx.version, refusal),
         };
@@ -50,10 +53,11 @@ impl Handler for OffsetCommitRequest {
 }
 
 fn commit(
+    cx: &Cx<'_>,
     group: &mut Group,
+    group_id: &str,
     topics: &Topics,
-    topic: &str,
-    partition: &OffsetCommitRequestPartition,
+    (topic, partition): (&str, &OffsetCommitRequestPartition),
 ) -> Result<(), Refusal> {
     topics.partition(topic, partition.partition_index)?;
     let committed = Committed {
@@ -61,7 +65,16 @@ fn commit(
         leader_epoch: partition.committed_leader_epoch,
         metadata: partition.committed_metadata.as_deref().unwrap_or_default().to_owned(),
     };
-    group.offsets_mut().commit(topic, partition.partition_index, committed)
+    let event = Event::Offset {
+        group: group_id.to_owned(),
+        topic: topic.to_owned(),
+        partition: partition.partition_index,
+        offset: committed.offset,
+        epoch: committed.leader_epoch,
+        metadata: committed.metadata.clone(),
+    };
+    group.offsets_mut().commit(topic, partition.partition_index, committed)?;
+    cx.cluster.record(&event)
 }
 
 fn each(

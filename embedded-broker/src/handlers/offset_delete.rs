@@ -10,6 +10,7 @@ use crate::{
     dispatch::{Cx, Handler},
     group::Group,
     log::Refusal,
+    storage::Event,
 };
 
 impl Handler for OffsetDeleteRequest {
@@ -25,7 +26,8 @@ impl Handler for OffsetDeleteRequest {
                     return Err(Refusal::GroupSubscribedToTopic);
                 }
                 group.offsets_mut().forget(topic, partition);
-                Ok(())
+                let (group, topic) = (self.group_id.to_string(), topic.to_owned());
+                cx.cluster.record(&Event::OffsetDeleted { group, topic, partition })
             })
         };
         let deleted = cx.cluster.coordinator().with(&self.group_id, |group, _, _| {

@@ -64,7 +64,7 @@ fn append(
         return Err(Refusal::NotEnoughReplicas);
     }
     let records = data.records.as_ref().ok_or(Refusal::InvalidRecord)?;
-    partition.log.append(records, config.limits())
+    partition.append(records, config.limits())
 }
 
 fn each(

@@ -14,9 +14,10 @@ impl Handler for InitProducerIdRequest {
             return self.refused(cx.version, Refusal::TransactionalIdAuthorizationFailed);
         }
         // As Kafka does: without a transactional id, a producer that wants a new epoch (KIP-360) gets a new id.
-        InitProducerIdResponse::default()
-            .with_producer_id(ProducerId(cx.cluster.new_producer_id()))
-            .with_producer_epoch(0)
+        match cx.cluster.new_producer_id() {
+            Ok(id) => InitProducerIdResponse::default().with_producer_id(ProducerId(id)).with_producer_epoch(0),
+            Err(refusal) => self.refused(cx.version, refusal),
+        }
     }
 
     fn refused(&self, _version: i16, refusal: Refusal) -> InitProducerIdResponse {

@@ -107,3 +107,11 @@ pub(super) fn placed_at(bytes: &Bytes, base_offset: i64, leader_epoch: i32) -> B
     }
     batch.freeze()
 }
+
+/// A stored batch's base offset and leader epoch.
+pub(super) fn placed(bytes: &Bytes) -> (i64, i32) {
+    let mut header = bytes.clone();
+    let base_offset = header.try_get_i64().unwrap_or(-1);
+    let _length = header.try_get_i32();
+    (base_offset, header.try_get_i32().unwrap_or(-1))
+}

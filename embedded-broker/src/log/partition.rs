@@ -7,7 +7,7 @@ use ottla_kafka_core::record::{self, Decompression};
 
 use super::{
     Refusal,
-    batch::{BatchHeader, placed_at},
+    batch::{BatchHeader, placed, placed_at},
     epochs::Epochs,
     producers::{Producers, Verdict},
 };
@@ -28,6 +28,28 @@ pub(crate) struct Limits {
 pub(crate) struct Appended {
     pub(crate) base_offset: i64,
     pub(crate) log_start_offset: i64,
+}
+
+/// What becomes of a batch.
+#[derive(Debug)]
+pub(crate) enum Prepared {
+    /// It is in the log already.
+    Duplicate(Appended),
+    New(Placed),
+}
+
+/// A batch with its place in the log.
+#[derive(Debug)]
+pub(crate) struct Placed {
+    batch: BatchHeader,
+    bytes: Bytes,
+}
+
+impl Placed {
+    /// What is to be written.
+    pub(crate) fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
 }
 
 /// A partition's log.
@@ -60,25 +82,57 @@ impl PartitionLog {
         self.end
     }
 
-    /// Appends one batch, unless its producer wrote it before.
-    pub(crate) fn append(&mut self, bytes: &Bytes, limits: Limits) -> Result<Appended, Refusal> {
+    /// Judges a batch, or says why it is refused; changes nothing.
+    pub(crate) fn prepare(&self, bytes: &Bytes, limits: Limits) -> Result<Prepared, Refusal> {
         let batch = BatchHeader::check(bytes, limits.max_message_bytes)?;
         if batch.is_idempotent()
             && let Verdict::Duplicate(base_offset) = self.producers.judge(&batch)?
         {
-            return Ok(Appended { base_offset, log_start_offset: self.start });
+            return Ok(Prepared::Duplicate(Appended { base_offset, log_start_offset: self.start }));
         }
+        Ok(Prepared::New(Placed { batch, bytes: placed_at(bytes, self.end, self.epochs.latest()) }))
+    }
+
+    /// Appends the batch that was prepared last.
+    pub(crate) fn take(&mut self, placed: Placed, limits: Limits) -> Appended {
+        let base_offset = self.end;
+        self.push(&placed.batch, placed.bytes);
+        self.forget_beyond(limits.retention_bytes);
+        Appended { base_offset, log_start_offset: self.start }
+    }
+
+    /// Appends a batch that was in the log before the broker was started, in its old place.
+    pub(crate) fn restore(&mut self, bytes: &Bytes) -> Result<(), Refusal> {
+        let batch = BatchHeader::check(bytes, usize::MAX)?;
+        let (base_offset, leader_epoch) = placed(bytes);
+        if self.batches.is_empty() && self.end == 0 && base_offset > 0 {
+            (self.start, self.end) = (base_offset, base_offset);
+        }
+        if base_offset != self.end {
+            return Err(Refusal::CorruptMessage);
+        }
+        self.epochs.begin(leader_epoch, base_offset);
+        self.push(&batch, bytes.clone());
+        Ok(())
+    }
+
+    /// After all is restored: what lies before `start` was deleted, and the last leader's epoch was `epoch`.
+    pub(crate) fn resume_at(&mut self, start: i64, epoch: i32) {
+        self.end = self.end.max(start);
+        self.epochs.begin(epoch, self.end);
+        // It is not behind the end.
+        let _ = self.delete_before(start.max(self.start));
+    }
+
+    fn push(&mut self, batch: &BatchHeader, bytes: Bytes) {
         let base_offset = self.end;
         if batch.is_idempotent() {
-            self.producers.appended(&batch, base_offset);
+            self.producers.appended(batch, base_offset);
         }
-        let bytes = placed_at(bytes, base_offset, self.epochs.latest());
         self.bytes += bytes.len();
         self.end += i64::from(batch.count);
         let last_offset = self.end - 1;
         self.batches.push_back(Stored { base_offset, last_offset, max_timestamp: batch.max_timestamp, bytes });
-        self.forget_beyond(limits.retention_bytes);
-        Ok(Appended { base_offset, log_start_offset: self.start })
     }
 
     fn forget_beyond(&mut self, retention_bytes: usize) {

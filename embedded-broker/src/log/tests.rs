@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use ottla_kafka_core::record::{self, BatchBuilder, Compression, Decompression, ProducerStamp};
 
-use super::{Appended, Limits, PartitionLog, Refusal};
+use super::{Appended, Limits, PartitionLog, Prepared, Refusal};
 
 const LIMITS: Limits = Limits { max_message_bytes: 10_000, retention_bytes: 100_000, retention_ms: None };
 
@@ -20,8 +20,15 @@ fn sequenced(epoch: i16, base_sequence: i32, count: usize) -> Bytes {
     batch(&vec![0; count], Some(stamp))
 }
 
+fn append_within(log: &mut PartitionLog, bytes: &Bytes, limits: Limits) -> Result<Appended, Refusal> {
+    Ok(match log.prepare(bytes, limits)? {
+        Prepared::Duplicate(appended) => appended,
+        Prepared::New(placed) => log.take(placed, limits),
+    })
+}
+
 fn append(log: &mut PartitionLog, bytes: &Bytes) -> Result<i64, Refusal> {
-    log.append(bytes, LIMITS).map(|at| at.base_offset)
+    append_within(log, bytes, LIMITS).map(|at| at.base_offset)
 }
 
 #[test]
@@ -118,11 +125,11 @@ fn retention_forgets_the_oldest_batches_but_never_the_newest() {
     let bytes = batch(&[1, 1], None);
     let limits = Limits { retention_bytes: bytes.len() * 2, ..LIMITS };
     let mut log = PartitionLog::default();
-    let starts: Vec<i64> = (0..4).map(|_| log.append(&bytes, limits).unwrap().log_start_offset).collect();
+    let starts: Vec<i64> = (0..4).map(|_| append_within(&mut log, &bytes, limits).unwrap().log_start_offset).collect();
     assert_eq!(starts, [0, 0, 2, 4]);
     assert_eq!(log.read(3, 100, true), Err(Refusal::OffsetOutOfRange));
     let tiny = Limits { retention_bytes: 1, ..LIMITS };
-    assert_eq!(log.append(&bytes, tiny), Ok(Appended { base_offset: 8, log_start_offset: 8 }));
+    assert_eq!(append_within(&mut log, &bytes, tiny), Ok(Appended { base_offset: 8, log_start_offset: 8 }));
 }
 
 #[test]
@@ -165,4 +172,30 @@ fn offsets_are_found_by_timestamp() {
         assert_eq!(log.first_at_or_after(timestamp), expected, "{timestamp}");
     }
     assert_eq!(log.latest_timestamp(), Some((40, 3)));
+}
+
+#[test]
+fn a_log_is_restored_with_its_producers_epochs_and_start() {
+    let mut log = PartitionLog::default();
+    let mut stored = Vec::new();
+    for (sequence, epoch) in [(0, 0), (2, 1), (4, 1)] {
+        while log.leader_epoch() < epoch {
+            log.begin_epoch();
+        }
+        let Ok(Prepared::New(placed)) = log.prepare(&sequenced(0, sequence, 2), LIMITS) else { panic!("it is new") };
+        stored.push(placed.bytes().clone());
+        log.take(placed, LIMITS);
+    }
+    let mut restored = PartitionLog::default();
+    stored.iter().for_each(|bytes| restored.restore(bytes).unwrap());
+    assert_eq!(restored.restore(&stored[0]), Err(Refusal::CorruptMessage), "it does not follow");
+    restored.resume_at(3, 4);
+    assert_eq!((restored.start(), restored.end(), restored.leader_epoch()), (3, 6, 4));
+    assert_eq!((restored.epoch_of(5), restored.end_of_epoch(1)), (1, Some((1, 6))));
+    assert_eq!(append(&mut restored, &sequenced(0, 2, 2)), Ok(2), "a duplicate is known");
+    assert_eq!(append(&mut restored, &sequenced(0, 6, 1)), Ok(6));
+    // The oldest file may be gone.
+    let mut later = PartitionLog::default();
+    stored[1..].iter().for_each(|bytes| later.restore(bytes).unwrap());
+    assert_eq!((later.start(), later.end()), (2, 6));
 }

@@ -82,8 +82,8 @@ impl TopicConfig {
         self.min_insync_replicas
     }
 
-    #[cfg(test)]
-    fn given(&self) -> &BTreeMap<String, String> {
+    /// What was set.
+    pub(crate) fn given(&self) -> &BTreeMap<String, String> {
         &self.given
     }
 

@@ -12,7 +12,10 @@ pub(crate) use config::{Change, DEFAULT_MAX_MESSAGE_BYTES, Setting, TopicConfig}
 pub(crate) use known::Kind;
 pub(crate) use partition::Partition;
 
-use crate::log::{PartitionLog, Refusal};
+use crate::{
+    log::{PartitionLog, Refusal},
+    storage::Event,
+};
 
 /// The most partitions a topic may have: a typing error must not take all memory.
 pub(crate) const MAX_PARTITIONS: i32 = 10_000;
@@ -98,6 +101,18 @@ impl Topics {
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
+    }
+
+    /// Where logs start and in which epochs, as far as that is not written down.
+    pub(crate) fn changed_partitions(&mut self) -> Vec<Event> {
+        let mut events = Vec::new();
+        for (name, topic) in &mut self.0 {
+            for (partition, stored) in (0..).zip(&mut topic.partitions) {
+                let event = |(start, epoch)| Event::Partition { topic: name.clone(), partition, start, epoch };
+                events.extend(stored.changed().map(event));
+            }
+        }
+        events
     }
 
     /// Every partition, and its topic's settings.

@@ -1,6 +1,11 @@
 //! A partition: its log, and which nodes have it. All nodes share the one log, so that a new leader has all of it.
 
-use crate::log::{PartitionLog, Refusal};
+use bytes::Bytes;
+
+use crate::{
+    log::{Appended, Limits, PartitionLog, Prepared, Refusal},
+    storage::Segments,
+};
 
 /// A partition.
 #[derive(Debug, Default)]
@@ -8,13 +13,65 @@ pub(crate) struct Partition {
     pub(crate) log: PartitionLog,
     replicas: Vec<i32>,
     leader: Option<i32>,
+    /// Where batches are written down, if they are.
+    segments: Option<Segments>,
+    /// What was written down of it: its start, and its leader's epoch.
+    written: Option<(i64, i32)>,
 }
 
 impl Partition {
     /// An empty one; the first replica that is alive leads it.
     pub(crate) fn new(replicas: Vec<i32>, is_alive: impl Fn(i32) -> bool) -> Self {
         let leader = replicas.iter().copied().find(|node| is_alive(*node));
-        Self { log: PartitionLog::default(), replicas, leader }
+        Self { replicas, leader, ..Self::default() }
+    }
+
+    /// One that was there before the broker was started: it has a new leader.
+    pub(crate) fn restored(replicas: Vec<i32>, log: PartitionLog, segments: Segments) -> Self {
+        let leader = replicas.first().copied();
+        let mut partition = Self { log, replicas, leader, segments: Some(segments), written: None };
+        partition.log.begin_epoch();
+        partition
+    }
+
+    /// Its batches are written down from now on.
+    pub(crate) fn stored_in(self, segments: Segments) -> Self {
+        Self { segments: Some(segments), ..self }
+    }
+
+    /// Appends a batch, after it was written down.
+    pub(crate) fn append(&mut self, records: &Bytes, limits: Limits) -> Result<Appended, Refusal> {
+        let placed = match self.log.prepare(records, limits)? {
+            Prepared::Duplicate(appended) => return Ok(appended),
+            Prepared::New(placed) => placed,
+        };
+        if let Some(segments) = &mut self.segments {
+            segments.append(self.log.end(), placed.bytes()).map_err(|error| {
+                tracing::error!(%error, "a batch cannot be written down");
+                Refusal::KafkaStorageError
+            })?;
+        }
+        Ok(self.log.take(placed, limits))
+    }
+
+    /// Lets go of what has grown too old, and of files nobody reads any more.
+    pub(crate) fn keep_house(&mut self, now_ms: i64, limits: Limits) {
+        self.log.forget_older(now_ms, limits);
+        if let Some(segments) = &mut self.segments {
+            segments.forget_before(self.log.start());
+        }
+    }
+
+    /// Its start and its leader's epoch, if they are not written down yet.
+    pub(crate) fn changed(&mut self) -> Option<(i64, i32)> {
+        self.segments.as_ref()?;
+        let now = (self.log.start(), self.log.leader_epoch());
+        (self.written.replace(now) != Some(now)).then_some(now)
+    }
+
+    /// Brings what was written to the disk.
+    pub(crate) fn sync(&self) -> std::io::Result<()> {
+        self.segments.as_ref().map_or(Ok(()), Segments::sync)
     }
 
     /// `None` while every replica is down.

@@ -7,3 +7,4 @@ mod faults;
 mod groups;
 mod listener;
 mod nodes;
+mod storage;
