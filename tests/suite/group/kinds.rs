@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use libtest_mimic::Failed;
 use ottla_consumer_group::{Consumer, Event, OffsetAndMetadata, StartPosition};
-use ottla_kafka_core::{Client, ErrorCode, Producer, ProducerRecord, TopicPartition};
+use ottla_kafka_core::{BrokerAddr, Client, ErrorCode, Producer, ProducerRecord, TopicPartition};
 use ottla_tests::lane::Needs;
 use tokio::time::timeout;
 
@@ -23,6 +23,8 @@ pub(super) fn tests(suite: &mut Suite) {
     suite.test("group::a_member_that_nobody_polls_gives_way_and_comes_back", Needs::ANY, unpolled);
     let acknowledged = asking_for_the_next_record_acknowledges_the_last;
     suite.test("group::asking_for_the_next_record_acknowledges_the_last", Needs::ANY, acknowledged);
+    let ends = consumers_that_are_closed_or_dropped_leave_no_task;
+    suite.test("group::consumers_that_are_closed_or_dropped_leave_no_task", Needs::ANY, ends);
     let alone = partitions_are_read_without_a_group_from_any_position;
     suite.test("group::partitions_are_read_without_a_group_from_any_position", Needs::ANY, alone);
 }
@@ -159,6 +161,47 @@ async fn committed_up_to(client: &Client, group: &str, offset: i64) -> Outcome {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     Ok(())
+}
+
+async fn consumers_that_are_closed_or_dropped_leave_no_task(cx: Context) -> Outcome {
+    let topic = cx.topic(&cx.client()?, "orders", 1).await?;
+    let (group, brokers) = (cx.unique("group"), cx.bootstrap()?);
+    let (done, outcome) = tokio::sync::oneshot::channel();
+    // A runtime of its own: the tasks of other tests do not count.
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let left = runtime.map(|runtime| runtime.block_on(tasks_left(brokers, &topic, &group)));
+        // Who does not wait any more has failed for another reason.
+        let _ = done.send(left.map_err(Failed::from).and_then(|left| left));
+    });
+    assert_eq!(outcome.await??, 0, "tasks are left");
+    Ok(())
+}
+
+/// The tasks that are left of twenty consumers, in pairs: one is closed, one is dropped while it reads.
+async fn tasks_left(brokers: Vec<BrokerAddr>, topic: &str, group: &str) -> Result<usize, Failed> {
+    for round in 0..10 {
+        let client = Client::builder().bootstrap(brokers.clone()).build()?;
+        let group = format!("{group}-{round}");
+        let builder = Consumer::builder(&client, group.as_str()).topics([topic]);
+        let (mut closed, mut dropped) =
+            (builder.build()?, Consumer::builder(&client, group.as_str()).topics([topic]).build()?);
+        next_assigned(&mut closed).await?;
+        // It has asked to join, and waits.
+        drop(timeout(SOON, dropped.recv()).await);
+        drop(dropped);
+        closed.close().await?;
+        client.close().await;
+    }
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let ending = async {
+        while tasks() > 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    // How many is the answer; that time is up is not.
+    let _ = timeout(IN_TIME, ending).await;
+    Ok(tasks())
 }
 
 async fn partitions_are_read_without_a_group_from_any_position(cx: Context) -> Outcome {
