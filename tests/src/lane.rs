@@ -32,6 +32,8 @@ pub struct Offers {
     pub kcat: bool,
     /// There is a Python with confluent-kafka and kafka-python.
     pub python: bool,
+    /// There is Go with franz-go.
+    pub go: bool,
 }
 
 /// What a test asks of its lane.
@@ -44,6 +46,7 @@ pub struct Needs {
     tools: bool,
     kcat: bool,
     python: bool,
+    go: bool,
     alone: bool,
 }
 
@@ -57,6 +60,7 @@ impl Needs {
         tools: false,
         kcat: false,
         python: false,
+        go: false,
         alone: false,
     };
 
@@ -102,6 +106,12 @@ impl Needs {
         Self { python: true, ..self }
     }
 
+    /// Go's client is called.
+    #[must_use]
+    pub const fn go(self) -> Self {
+        Self { go: true, ..self }
+    }
+
     /// No other test runs meanwhile: it uses topics and groups whose names are not its own.
     #[must_use]
     pub const fn alone(self) -> Self {
@@ -123,6 +133,7 @@ impl Needs {
             (self.tools && !offers.tools, "Kafka's tools".to_owned()),
             (self.kcat && !offers.kcat, "kcat".to_owned()),
             (self.python && !offers.python, "Python's clients".to_owned()),
+            (self.go && !offers.go, "Go's client".to_owned()),
         ]
         .into_iter()
         .filter_map(|(lacks, what)| lacks.then_some(what))
@@ -211,14 +222,23 @@ mod tests {
             tools: false,
             kcat: false,
             python: false,
+            go: false,
         };
-        let full =
-            Offers { nodes: 3, restart: true, pause: true, real_kafka: true, tools: true, kcat: true, python: true };
+        let full = Offers {
+            nodes: 3,
+            restart: true,
+            pause: true,
+            real_kafka: true,
+            tools: true,
+            kcat: true,
+            python: true,
+            go: true,
+        };
         assert_eq!(Needs::ANY.unmet(bare), None);
-        let much = Needs::ANY.nodes(3).restart().pause().real_kafka().tools().kcat().python();
+        let much = Needs::ANY.nodes(3).restart().pause().real_kafka().tools().kcat().python().go();
         assert_eq!(much.unmet(full), None);
         let missing = much.unmet(bare);
-        let all = "3 nodes, nodes that can be restarted, nodes that can be paused, Apache Kafka, Kafka's tools, kcat, Python's clients";
+        let all = "3 nodes, nodes that can be restarted, nodes that can be paused, Apache Kafka, Kafka's tools, kcat, Python's clients, Go's client";
         assert_eq!(missing.as_deref(), Some(all));
     }
 

@@ -24,6 +24,7 @@ mod group;
 mod harness;
 mod hostile;
 mod http;
+mod interop;
 mod kills;
 mod network;
 mod producer;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
     fuzz::tests(&mut suite);
     group::tests(&mut suite);
     hostile::tests(&mut suite);
+    interop::tests(&mut suite);
     kills::tests(&mut suite);
     network::tests(&mut suite);
     producer::tests(&mut suite);

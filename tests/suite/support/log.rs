@@ -109,7 +109,8 @@ async fn fetch(
     }
 }
 
-fn logged(partition: i32, record: &RecordView<'_>) -> Logged {
+/// A record with everything owned.
+pub(crate) fn logged(partition: i32, record: &RecordView<'_>) -> Logged {
     let copy = Bytes::copy_from_slice;
     let header = |(name, value): (&[u8], Option<&[u8]>)| (String::from_utf8_lossy(name).into_owned(), value.map(copy));
     Logged {

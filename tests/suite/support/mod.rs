@@ -5,6 +5,6 @@ mod proxied;
 mod rerouted;
 mod topics;
 
-pub(crate) use log::{Logged, read_log, read_log_by};
+pub(crate) use log::{Logged, logged, read_log, read_log_by};
 pub(crate) use proxied::Proxied;
 pub(crate) use rerouted::Rerouted;
