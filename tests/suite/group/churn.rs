@@ -27,9 +27,9 @@ use crate::{
 
 const LIMIT: Duration = Duration::from_secs(1_800);
 const PARTITIONS: i32 = 6;
-/// A record may wait for the session of a member that was killed, for that of another that was killed while the group
-/// rebalanced for the first, and for the rebalances and lost connections between.
-const WAIT_MAX: Duration = SESSION_TIMEOUT.saturating_mul(4);
+/// A member that is killed while it joins is a ghost of the new generation, and costs its session once more; up to three
+/// are killed within a few seconds, and connections are lost between.
+const WAIT_MAX: Duration = SESSION_TIMEOUT.saturating_mul(6);
 
 pub(super) fn tests(suite: &mut Suite) {
     let (killed, needs) = (members_killed_under_load_with_cut_connections_lose_nothing, Needs::ANY.alone());
