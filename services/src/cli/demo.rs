@@ -3,14 +3,17 @@ use ottla::BrokerAddr;
 use tokio::time::Instant;
 
 use super::{Exit, Problem, signals};
-use crate::demo::{self, Options};
+use crate::{
+    config::{Given, Settings},
+    demo::{self, Options},
+};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
   ottla demo --orders 10000 --poison 1 --exit
   ottla demo --bootstrap localhost:9092
 
-KAFKA_BROKERS is not read: only --bootstrap leaves the embedded broker.";
+KAFKA_BROKERS is not read: only --bootstrap leaves the embedded broker. The other variables say how its cluster is reached.";
 
 /// What `ottla demo` takes.
 #[derive(Args, Clone, Debug)]
@@ -38,13 +41,21 @@ pub(super) struct DemoArgs {
     json: bool,
 }
 
-pub(super) async fn run(args: DemoArgs, started: Instant) -> Result<Exit, Problem> {
+impl DemoArgs {
+    /// How the cluster is reached, if it is another than the embedded broker.
+    pub(super) fn given(&self) -> Option<Given> {
+        let brokers = vec![self.bootstrap.clone()?];
+        Some(Given { brokers: Some(brokers), ..Given::default() })
+    }
+}
+
+pub(super) async fn run(args: DemoArgs, cluster: Option<Settings>, started: Instant) -> Result<Exit, Problem> {
     let options = Options {
         orders: args.orders,
         rate: args.rate,
         poison_percent: args.poison,
         flaky_percent: args.flaky,
-        bootstrap: args.bootstrap,
+        cluster,
         exit: args.exit,
         started,
     };

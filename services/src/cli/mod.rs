@@ -26,8 +26,7 @@ use tokio::time::Instant;
 
 pub(crate) use exit::Exit;
 
-use crate::config::Settings;
-use connection::ConnectionArgs;
+use crate::config::{Given, Settings};
 use problem::Problem;
 
 /// A Kafka stack in pure Rust: a client, a demo, its services and a broker for both.
@@ -66,16 +65,18 @@ enum Command {
 }
 
 impl Command {
-    /// How the cluster is reached; `None` for a command that brings its own broker.
-    fn connection(&self) -> Option<&ConnectionArgs> {
-        match self {
-            Self::Demo(_) | Self::Broker(_) => None,
-            Self::Serve(args) => Some(args.connection()),
-            Self::Produce(args) => Some(args.connection()),
-            Self::Consume(args) => Some(args.connection()),
-            Self::Topics(args) => Some(args.connection()),
-            Self::Groups(args) => Some(args.connection()),
-        }
+    /// What flags say of how the cluster is reached; `None` for a command that brings its own broker.
+    fn given(&self) -> Option<Given> {
+        let connection = match self {
+            Self::Demo(args) => return args.given(),
+            Self::Broker(_) => return None,
+            Self::Serve(args) => args.connection(),
+            Self::Produce(args) => args.connection(),
+            Self::Consume(args) => args.connection(),
+            Self::Topics(args) => args.connection(),
+            Self::Groups(args) => args.connection(),
+        };
+        Some(connection.given())
     }
 
     /// The level that is logged from when nobody says otherwise.
@@ -93,7 +94,7 @@ pub fn main() -> ExitCode {
     let started = Instant::now();
     let cli = Cli::parse();
     let command = cli.command.unwrap_or(Command::Demo(cli.demo));
-    let settings = match command.connection().map(|connection| Settings::from_env(connection.given())).transpose() {
+    let settings = match command.given().map(Settings::from_env).transpose() {
         Ok(settings) => settings,
         Err(problems) => return complain(&Problem::usage(&problems)).into(),
     };
@@ -110,7 +111,7 @@ pub fn main() -> ExitCode {
 
 async fn run(command: Command, settings: Option<Settings>, started: Instant) -> Exit {
     let result = match (command, settings) {
-        (Command::Demo(args), _) => demo::run(args, started).await,
+        (Command::Demo(args), cluster) => demo::run(args, cluster, started).await,
         (Command::Broker(args), _) => broker::run(args).await,
         (Command::Serve(args), Some(settings)) => serve::run(args, &settings).await,
         (Command::Produce(args), Some(settings)) => produce::run(args, &settings).await,

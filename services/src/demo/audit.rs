@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ottla::{
-    Client, Env, Error, TopicPartition,
+    Client, Error, TopicPartition,
     delivery::{Store, StoreError},
     kafka::{FetchConfig, Fetched, Fetcher, OffsetSpec},
 };
@@ -127,12 +127,4 @@ async fn read(client: &Client, marks: &Marks, topic: &str, mut seen: impl FnMut(
         open.retain(|partition, end| fetcher.position(partition).is_some_and(|position| position < *end));
     }
     Ok(())
-}
-
-/// A client of its own for the audit.
-///
-/// # Errors
-/// The address is not valid.
-pub fn client(bootstrap: Vec<ottla::BrokerAddr>, env: &Env) -> Result<Client, Error> {
-    Client::builder().bootstrap(bootstrap).client_id("ottla-audit").env(env.clone()).build()
 }

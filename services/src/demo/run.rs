@@ -22,9 +22,12 @@ use super::{
     progress::Progress,
     summary::{Evidence, Posted, Summary},
 };
-use crate::pubsub::{
-    PubSub, Share,
-    topics::{Layout, ORDERS, ORDERS_DLQ},
+use crate::{
+    config::Settings,
+    pubsub::{
+        PubSub, Share,
+        topics::{Layout, ORDERS, ORDERS_DLQ},
+    },
 };
 
 /// How long the service may take until it is ready.
@@ -46,8 +49,8 @@ pub struct Options {
     pub poison_percent: f64,
     /// Orders whose handler fails once, in percent.
     pub flaky_percent: f64,
-    /// A cluster to use instead of the embedded broker.
-    pub bootstrap: Option<BrokerAddr>,
+    /// A cluster to use instead of the embedded broker, and how to reach it.
+    pub(crate) cluster: Option<Settings>,
     /// Whether to end after the account instead of serving on.
     pub exit: bool,
     /// When the program started.
@@ -59,6 +62,7 @@ struct Stage {
     env: Env,
     run_id: String,
     embedded: Option<EmbeddedBroker>,
+    cluster: Option<Settings>,
     bootstrap: BrokerAddr,
     client: Client,
     directory: PathBuf,
@@ -92,7 +96,7 @@ impl Stage {
     async fn set(options: &Options, progress: &Progress) -> Result<Self, DemoError> {
         let env = Env::system();
         let run_id = env.uuid().simple().to_string()[..8].to_owned();
-        let embedded = match &options.bootstrap {
+        let embedded = match &options.cluster {
             Some(_) => None,
             None => {
                 let builder =
@@ -100,13 +104,14 @@ impl Stage {
                 Some(builder.start().await.map_err(|error| DemoError::Broker(error.to_string()))?)
             }
         };
-        let bootstrap = match (&options.bootstrap, &embedded) {
-            (Some(given), _) => given.clone(),
-            (None, Some(broker)) => broker.addr(),
-            (None, None) => return Err(DemoError::Broker("none was started".to_owned())),
+        let bootstrap = match (&options.cluster, &embedded) {
+            (Some(cluster), _) => cluster.brokers().first().cloned(),
+            (None, Some(broker)) => Some(broker.addr()),
+            (None, None) => None,
         };
-        let client =
-            Client::builder().bootstrap([bootstrap.clone()]).client_id("ottla-demo").env(env.clone()).build()?;
+        let bootstrap = bootstrap.ok_or_else(|| DemoError::Broker("none was started".to_owned()))?;
+        let cluster = options.cluster.clone();
+        let client = client(cluster.as_ref(), &bootstrap, &env, "ottla-demo")?;
         let directory = std::env::temp_dir().join(format!("ottla-demo-{run_id}"));
         std::fs::create_dir_all(&directory).map_err(DemoError::Directory)?;
         let store = Arc::new(RedbStore::open(&env, directory.join(STORE)).await?);
@@ -119,7 +124,7 @@ impl Stage {
             .await?;
         let kind = if embedded.is_some() { "embedded broker" } else { "cluster" };
         progress.say(&format!("run {run_id}: {kind} at {bootstrap}, orders at http://{}/orders", service.addr()));
-        let stage = Self { env, run_id, embedded, bootstrap, client, directory, store, service };
+        let stage = Self { env, run_id, embedded, cluster, bootstrap, client, directory, store, service };
         stage.wait_until_ready().await?;
         Ok(stage)
     }
@@ -226,7 +231,7 @@ impl Stage {
         self.service.shutdown(GRACE).await;
         self.client.close().await;
         self.store.close().await;
-        let reader = audit::client(vec![self.bootstrap.clone()], &self.env)?;
+        let reader = client(self.cluster.as_ref(), &self.bootstrap, &self.env, "ottla-audit")?;
         let store = Arc::new(RedbStore::open(&self.env, self.directory.join(STORE)).await?);
         audit::collect(&reader, marks, &*store, &mut evidence).await?;
         let summary = Summary::new(&self.run_id, &evidence, options.started.elapsed().as_secs_f64());
@@ -271,6 +276,14 @@ fn ledger(summary: &Summary) -> Vec<String> {
     lines.extend(rows.iter().map(|(what, count)| format!("  {what:<20} {count:>9}")));
     lines.push(format!("  {:<20} {:>9.1}", "seconds", summary.seconds));
     lines
+}
+
+/// A client of the cluster as its settings say, or of the embedded broker.
+fn client(cluster: Option<&Settings>, bootstrap: &BrokerAddr, env: &Env, name: &str) -> Result<Client, ottla::Error> {
+    match cluster {
+        Some(settings) => settings.client(env, name),
+        None => Client::builder().bootstrap([bootstrap.clone()]).client_id(name).env(env.clone()).build(),
+    }
 }
 
 fn next_steps(orders: std::net::SocketAddr, bootstrap: &BrokerAddr) -> Vec<String> {
