@@ -10,7 +10,8 @@ use crate::{
     cluster::{Cluster, MoveError},
     dispatch::At,
     faults::Faults,
-    server::Server,
+    frame::MAX_FRAME,
+    server::{MAX_CONNECTIONS, Server},
 };
 
 /// What an in-memory connection holds in each direction before the writer waits, in bytes.
@@ -183,9 +184,21 @@ impl EmbeddedBroker {
 
     fn print_limits(&self) {
         let addrs: Vec<String> = self.addrs().map(|addr| addr.to_string()).collect();
+        let settings = self.cluster.settings();
+        let records = match self.cluster.storage() {
+            None => "in memory only".to_owned(),
+            Some(storage) => format!("in {}", storage.dir().display()),
+        };
         tracing::info!(
             addr = addrs.join(","),
-            "embedded broker: records in memory only, no replication, no transactions, no authentication; not Apache Kafka"
+            nodes = self.nodes.len(),
+            records,
+            partition_bytes_max = settings.topic_limits.retention_bytes,
+            memory_bytes_max = settings.max_memory,
+            message_bytes_max = settings.topic_limits.max_message_bytes,
+            request_bytes_max = MAX_FRAME,
+            connections_max = MAX_CONNECTIONS,
+            "embedded broker, for this machine only: no replication, no transactions, no authentication; not Apache Kafka"
         );
     }
 }

@@ -26,6 +26,7 @@ pub(crate) struct Settings {
     pub(crate) default_partitions: i32,
     pub(crate) auto_create_topics: bool,
     pub(crate) topic_limits: Limits,
+    pub(crate) max_memory: usize,
     pub(crate) initial_rebalance_delay: Duration,
     pub(crate) min_session_timeout: Duration,
 }
@@ -91,6 +92,7 @@ impl Default for EmbeddedBrokerBuilder {
                     retention_bytes: 256 * 1024 * 1024,
                     retention_ms: None,
                 },
+                max_memory: 1024 * 1024 * 1024,
                 initial_rebalance_delay: Duration::ZERO,
                 min_session_timeout: Duration::from_secs(6),
             },
@@ -149,6 +151,12 @@ impl EmbeddedBrokerBuilder {
     /// Kafka: `log.retention.bytes`.
     pub fn retention_bytes(mut self, bytes: usize) -> Self {
         self.settings.topic_limits.retention_bytes = bytes;
+        self
+    }
+
+    /// What all partitions together keep, in bytes; the longest give way first. Default 1 GiB.
+    pub fn max_memory_bytes(mut self, bytes: usize) -> Self {
+        self.settings.max_memory = bytes;
         self
     }
 
@@ -261,6 +269,10 @@ impl Settings {
         }
         if self.topic_limits.max_message_bytes == 0 {
             problems.push("max_message_bytes is 0".to_owned());
+        }
+        if self.max_memory < self.topic_limits.max_message_bytes {
+            let (memory, message) = (self.max_memory, self.topic_limits.max_message_bytes);
+            problems.push(format!("max_memory_bytes ({memory}) is less than max_message_bytes ({message})"));
         }
         if self.topic_limits.retention_bytes < self.topic_limits.max_message_bytes {
             problems.push(format!(

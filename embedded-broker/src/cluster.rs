@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeSet,
     fmt,
-    sync::{Mutex, MutexGuard, PoisonError, atomic::AtomicI64},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -27,6 +30,9 @@ pub(crate) const CLUSTER_ID: &str = "ottla-embedded-broker";
 /// How often old records are looked for. Kafka: `log.retention.check.interval.ms`, 5 min.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
 
+/// How often memory is looked at while it fills once; what may be above the bound in between is kept free.
+const MEMORY_CHECKS: usize = 32;
+
 /// The broker's state. Of its locks, that of the nodes is taken last.
 #[derive(Debug)]
 pub(crate) struct Cluster {
@@ -39,6 +45,8 @@ pub(crate) struct Cluster {
     coordinator: Coordinator,
     pub(crate) next_producer_id: AtomicI64,
     storage: Option<Storage>,
+    /// Bytes that came since memory was last looked at.
+    unchecked: AtomicUsize,
     faults: Faults,
 }
 
@@ -93,6 +101,7 @@ impl Cluster {
             // Not 0, which a client's default could hide behind.
             next_producer_id: AtomicI64::new(next_producer_id.unwrap_or(1000)),
             storage,
+            unchecked: AtomicUsize::new(0),
             faults: Faults::default(),
         };
         for ((group, topic, partition), committed) in loaded.into_iter().flat_map(|loaded| loaded.state.offsets) {
@@ -226,6 +235,16 @@ impl Cluster {
             None => Err(MoveError::UnknownNode(node)),
             Some(_) if !nodes.is_alive(node) => Err(MoveError::NodeDown(node)),
             Some(_) => Ok(()),
+        }
+    }
+
+    /// Looks after the bound on memory when this many bytes have come: not at every request, as it looks at every log.
+    pub(crate) fn bound_memory(&self, topics: &mut Topics, bytes: usize) {
+        let most = self.settings.max_memory;
+        let unchecked = self.unchecked.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        if unchecked >= most / MEMORY_CHECKS {
+            self.unchecked.store(0, Ordering::Relaxed);
+            topics.keep_within(most - most / MEMORY_CHECKS);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Frames and headers, as described in Kafka's "Protocol Guide".
 
-use std::{fmt, io};
+use std::{fmt, io, time::Duration};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use kafka_protocol::{
@@ -8,16 +8,25 @@ use kafka_protocol::{
     protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes},
 };
 use ottla_kafka_core::{Io, protocol::guard};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::timeout,
+};
 
 /// The longest request. Kafka: `socket.request.max.bytes`, 100 MiB.
-const MAX_FRAME: usize = 100 * 1024 * 1024;
+pub(crate) const MAX_FRAME: usize = 100 * 1024 * 1024;
 
 /// Key, version and correlation id: what every request begins with.
 const SHORTEST_FRAME: usize = 8;
 
 /// What is read ahead while a request is being answered; more waits in the socket.
 const READ_AHEAD: usize = 1024 * 1024;
+
+/// How long a client that has begun a request, or reads its answer, may make no progress.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What is written before progress is looked for.
+const CHUNK: usize = 64 * 1024;
 
 /// Why a connection is closed from this side.
 #[derive(Debug)]
@@ -29,6 +38,7 @@ pub(crate) enum ConnectionError {
     Malformed { key: i16, version: i16, detail: String },
     Encode { key: i16, version: i16, detail: String },
     Scripted,
+    NoProgress,
 }
 
 impl fmt::Display for ConnectionError {
@@ -40,6 +50,7 @@ impl fmt::Display for ConnectionError {
             Self::UnsupportedVersion { key, version } => write!(f, "request {key} is not served in version {version}"),
             Self::Malformed { key, version, detail } => write!(f, "request {key} v{version} cannot be read: {detail}"),
             Self::Encode { key, version, detail } => write!(f, "answer {key} v{version} cannot be written: {detail}"),
+            Self::NoProgress => write!(f, "no progress within {PATIENCE:?}"),
             Self::Scripted => f.write_str("closed by a scripted fault"),
         }
     }
@@ -106,6 +117,10 @@ impl Frames {
 
     /// The next request, `None` at the end of the connection.
     pub(crate) async fn next(&mut self) -> Result<Option<Frame>, ConnectionError> {
+        // Between requests a client may take its time; within one it may not.
+        if self.buffer.is_empty() && self.io.read_buf(&mut self.buffer).await? == 0 {
+            return Ok(None);
+        }
         if !self.fill(4).await? {
             return Ok(None);
         }
@@ -121,9 +136,10 @@ impl Frames {
     }
 
     /// Reads until `size` bytes are there. False at the end of the stream.
-    async fn fill(&mut self, size: usize) -> io::Result<bool> {
+    async fn fill(&mut self, size: usize) -> Result<bool, ConnectionError> {
         while self.buffer.len() < size {
-            if self.io.read_buf(&mut self.buffer).await? == 0 {
+            let read = timeout(PATIENCE, self.io.read_buf(&mut self.buffer)).await;
+            if read.map_err(|_| ConnectionError::NoProgress)?? == 0 {
                 return Ok(false);
             }
         }
@@ -141,8 +157,12 @@ impl Frames {
         std::future::pending().await
     }
 
-    pub(crate) async fn write(&mut self, frame: &[u8]) -> io::Result<()> {
-        self.io.write_all(frame).await?;
-        self.io.flush().await
+    pub(crate) async fn write(&mut self, frame: &[u8]) -> Result<(), ConnectionError> {
+        for chunk in frame.chunks(CHUNK) {
+            let written = timeout(PATIENCE, self.io.write_all(chunk)).await;
+            written.map_err(|_| ConnectionError::NoProgress)??;
+        }
+        timeout(PATIENCE, self.io.flush()).await.map_err(|_| ConnectionError::NoProgress)??;
+        Ok(())
     }
 }

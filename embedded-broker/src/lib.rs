@@ -1,7 +1,7 @@
 //! An in-process Kafka-protocol broker for demos and tests.
 //!
-//! One node, records in memory only, reachable from this machine only: no replication, no transactions, no
-//! authentication. What it does not do it refuses; it never pretends. Apache Kafka is the authority: that something
+//! One node or several that share one memory, records in memory or in a directory, reachable from this machine only: no
+//! replication, no transactions, no authentication. What it does not do it refuses; it never pretends. Apache Kafka is the authority: that something
 //! works here does not mean that it works on Kafka.
 //!
 //! ```

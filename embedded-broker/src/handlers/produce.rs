@@ -1,5 +1,6 @@
 //! Produce.
 
+use bytes::Bytes;
 use kafka_protocol::messages::{
     ProduceRequest, ProduceResponse,
     produce_request::PartitionProduceData,
@@ -31,6 +32,7 @@ impl Handler for ProduceRequest {
                 let hint = appended.err().and_then(|refusal| hints.find(refusal, &topics, topic, data.index));
                 (appended, hint.map(|hint| hint.in_produce(cx.version)))
             });
+            cx.cluster.bound_memory(&mut topics, records_size(self));
             answer.with_node_endpoints(hints.in_produce(cx.cluster, cx.version))
         };
         cx.cluster.changed().notify_waiters();
@@ -49,6 +51,11 @@ impl Handler for ProduceRequest {
     fn wants_answer(&self) -> bool {
         self.acks != 0
     }
+}
+
+fn records_size(request: &ProduceRequest) -> usize {
+    let partitions = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
+    partitions.filter_map(|data| data.records.as_ref()).map(Bytes::len).sum()
 }
 
 fn append(

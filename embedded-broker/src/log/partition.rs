@@ -135,7 +135,8 @@ impl PartitionLog {
         self.batches.push_back(Stored { base_offset, last_offset, max_timestamp: batch.max_timestamp, bytes });
     }
 
-    fn forget_beyond(&mut self, retention_bytes: usize) {
+    /// Forgets the oldest batches until this many bytes are left, but never the newest.
+    pub(crate) fn forget_beyond(&mut self, retention_bytes: usize) {
         while self.bytes > retention_bytes && self.batches.len() > 1 {
             self.forget_first();
         }

@@ -103,6 +103,23 @@ impl Topics {
         self.0.keys().map(String::as_str)
     }
 
+    /// Forgets the oldest batches of the longest logs until all logs together keep at most this many bytes. Each keeps
+    /// its newest batch.
+    pub(crate) fn keep_within(&mut self, bytes: usize) {
+        let mut logs: Vec<&mut Partition> = self.0.values_mut().flat_map(|topic| &mut topic.partitions).collect();
+        let mut excess = logs.iter().map(|partition| partition.log.size()).sum::<usize>().saturating_sub(bytes);
+        logs.sort_by_key(|partition| std::cmp::Reverse(partition.log.size()));
+        for partition in logs {
+            if excess == 0 {
+                return;
+            }
+            let before = partition.log.size();
+            // Not all of one while others are as long: half of it, and the next time another is the longest.
+            partition.log.forget_beyond((before / 2).max(before.saturating_sub(excess)));
+            excess = excess.saturating_sub(before - partition.log.size());
+        }
+    }
+
     /// Where logs start and in which epochs, as far as that is not written down.
     pub(crate) fn changed_partitions(&mut self) -> Vec<Event> {
         let mut events = Vec::new();
