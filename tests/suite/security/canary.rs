@@ -5,6 +5,7 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use futures_util::future::join_all;
 use libtest_mimic::Failed;
 use ottla_kafka_core::{ClientBuilder, Sasl, Secret};
 use tokio::time::sleep;
@@ -69,7 +70,7 @@ pub(super) async fn no_secret_is_told_by_any_log_or_error(cx: Context) -> Outcom
     Ok(())
 }
 
-/// Lets each client do its best, once now and once after its session; what its errors and settings say.
+/// Lets every client do its best on a runtime whose tasks all log to `log`; what their errors and settings say.
 fn tell_all(builders: Vec<ClientBuilder>, log: Log) -> Result<String, String> {
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(LevelFilter::TRACE)
@@ -79,29 +80,25 @@ fn tell_all(builders: Vec<ClientBuilder>, log: Log) -> Result<String, String> {
     let _logging = subscriber.set_default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
     runtime.block_on(async {
-        let mut told = String::new();
-        let mut clients = Vec::new();
-        for builder in builders {
-            told.push_str(&format!("{builder:?}\n"));
-            clients.push(builder.build().map_err(|error| error.to_string())?);
-        }
-        for round in 0..2 {
-            for client in &clients {
-                let answer = client.metadata().refresh_after(client.metadata().cluster().generation()).await;
-                told.push_str(&format!("{client:?} {answer:?}\n"));
-                if let Err(error) = answer {
-                    told.push_str(&format!("{error} {error:?} {error:#?} {}\n", super::chain(&error)));
-                }
-            }
-            if round == 0 {
-                sleep(Secured::SESSION).await;
-            }
-        }
-        for client in clients {
-            client.close().await;
-        }
+        let told = join_all(builders.into_iter().map(tell)).await.into_iter().collect::<Result<String, String>>();
         // What ends with the clients may log as well.
         sleep(Duration::from_millis(100)).await;
-        Ok(told)
+        told
     })
+}
+
+/// What one client, its settings and its errors tell: now, and when its session is due but its connection not yet idle.
+async fn tell(builder: ClientBuilder) -> Result<String, String> {
+    let mut told = format!("{builder:?}\n");
+    let client = builder.build().map_err(|error| error.to_string())?;
+    for _ in 0..2 {
+        let answer = client.metadata().refresh_after(client.metadata().cluster().generation()).await;
+        told.push_str(&format!("{client:?} {answer:?}\n"));
+        if let Err(error) = answer {
+            told.push_str(&format!("{error} {error:?} {error:#?} {}\n", super::chain(&error)));
+        }
+        sleep(Secured::SESSION.mul_f32(0.85)).await;
+    }
+    client.close().await;
+    Ok(told)
 }
