@@ -30,7 +30,7 @@ pub(crate) fn tests(suite: &mut Suite) {
     let secret = canary::no_secret_is_told_by_any_log_or_error;
     // Alone: tracing asks the thread that first reaches a place in the code whether anybody listens there.
     suite.long_test("security::no_secret_is_told_by_any_log_or_error", kafka.alone(), limit, secret);
-    let load = session::authenticating_again_under_load_loses_nothing_and_keeps_the_connections;
+    let load = session::authenticating_again_under_load_loses_nothing;
     suite.long_test("security::authenticating_again_under_load_loses_nothing", kafka, limit, load);
     let idle = session::a_connection_that_the_broker_closed_as_idle_costs_no_call;
     suite.long_test("security::a_connection_that_the_broker_closed_as_idle_costs_no_call", kafka, limit, idle);

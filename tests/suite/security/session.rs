@@ -36,7 +36,7 @@ impl Connector for Counted {
     }
 }
 
-pub(super) async fn authenticating_again_under_load_loses_nothing_and_keeps_the_connections(cx: Context) -> Outcome {
+pub(super) async fn authenticating_again_under_load_loses_nothing(cx: Context) -> Outcome {
     let secured = cx.fixture().secured().await?;
     let tls = tls(secured)?;
     let runs = mechanisms().map(|mechanism| {
