@@ -20,7 +20,8 @@ pub use ottla_embedded_broker as testing;
 pub use ottla_consumer_group::Consumer;
 pub use ottla_envelope::{Codec, Event, Metadata, Money, Schema};
 pub use ottla_kafka_core::{
-    BrokerAddr, Client, Compression, Env, Error, ErrorKind, Producer, ProducerRecord, Recovery, Task, TopicPartition,
+    BrokerAddr, Client, Compression, Env, Error, ErrorKind, Producer, ProducerRecord, Recovery, Sasl, Secret, Task,
+    Tls, TopicPartition,
 };
 
 #[cfg(feature = "delivery")]
