@@ -1,6 +1,7 @@
 //! The workspace on disk: its text files, and what `cargo metadata` says of it.
 
 use std::{
+    collections::BTreeSet,
     error::Error,
     fs, io,
     path::{Path, PathBuf},
@@ -107,13 +108,32 @@ pub(crate) struct DepKind {
     pub(crate) kind: Option<String>,
 }
 
+/// Names and versions of what a build of the default members compiles for `target`.
+///
+/// `cargo metadata` unites the features that all members and their tests ask for; a build does not.
+pub(crate) fn compiled(root: &Path, target: &str) -> Outcome<BTreeSet<(String, String)>> {
+    let arguments = ["tree", "--locked", "--edges", "normal,build", "--prefix", "none", "--format", "{p}", "--target"];
+    let output = cargo(root).args(arguments).arg(target).output()?;
+    if !output.status.success() {
+        return Err(format!("cargo tree: {}", String::from_utf8_lossy(&output.stderr)).into());
+    }
+    let named = |line: &str| {
+        let (name, rest) = line.split_once(" v")?;
+        Some((name.to_owned(), rest.split(' ').next()?.to_owned()))
+    };
+    Ok(String::from_utf8_lossy(&output.stdout).lines().filter_map(named).collect())
+}
+
+fn cargo(root: &Path) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root);
+    command
+}
+
 /// Asks cargo; `target` leaves out what only other platforms need.
 pub(crate) fn metadata(root: &Path, target: &str) -> Outcome<Metadata> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .current_dir(root)
-        .args(["metadata", "--format-version", "1", "--locked", "--filter-platform", target])
-        .output()?;
+    let output =
+        cargo(root).args(["metadata", "--format-version", "1", "--locked", "--filter-platform", target]).output()?;
     if !output.status.success() {
         return Err(format!("cargo metadata: {}", String::from_utf8_lossy(&output.stderr)).into());
     }

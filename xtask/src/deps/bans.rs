@@ -8,6 +8,7 @@ const HARMLESS: &[(&str, &str)] = &[
     ("core-foundation-sys", "declares a framework that macOS has"),
     ("js-sys", "declares what JavaScript has; on no platform of ours"),
     ("linux-raw-sys", "numbers of the Linux kernel"),
+    ("security-framework-sys", "declares a framework that macOS has"),
     ("wasm-bindgen-shared", "its links key only keeps two versions apart"),
     ("windows-sys", "declares what Windows has"),
 ];
@@ -46,7 +47,7 @@ mod tests {
         let metadata = metadata_of(&[("ours", None, &[(package, kind)]), (package, links, &[])]);
         let policy =
             "[licenses]\nallow = []\n[bans]\ndeny = [{ crate = 'ring', reason = 'C' }]\n[advisories]\nignore = []";
-        super::check(&Graph::of_product(&metadata), &Policy::parse(policy).expect("valid"))
+        super::check(&Graph::of_product(&metadata, |_| true), &Policy::parse(policy).expect("valid"))
     }
 
     #[test]

@@ -13,8 +13,11 @@ pub(crate) struct Graph<'a> {
 }
 
 impl<'a> Graph<'a> {
-    /// What a release build compiles; dev-dependencies are not in it.
-    pub(crate) fn of_product(metadata: &'a Metadata) -> Self {
+    /// What a release build compiles: dev-dependencies are not in it, nor what only their features ask for.
+    pub(crate) fn of_product(metadata: &'a Metadata, is_compiled: impl Fn(&Package) -> bool) -> Self {
+        let packages: BTreeMap<&str, &Package> =
+            metadata.packages.iter().map(|package| (package.id.as_str(), package)).collect();
+        let compiled = |edge: &&Edge| packages.get(edge.pkg.as_str()).is_some_and(|package| is_compiled(package));
         let edges: BTreeMap<&str, &[Edge]> =
             metadata.resolve.nodes.iter().map(|node| (node.id.as_str(), node.deps.as_slice())).collect();
         let mut needed_by = BTreeMap::new();
@@ -25,10 +28,10 @@ impl<'a> Graph<'a> {
                 continue;
             }
             needed_by.insert(id, by);
-            let needed = edges.get(id).copied().unwrap_or_default().iter().filter(|edge| is_built(edge));
+            let needed =
+                edges.get(id).copied().unwrap_or_default().iter().filter(|edge| is_built(edge)).filter(compiled);
             next.extend(needed.map(|edge| (edge.pkg.as_str(), Some(id))));
         }
-        let packages = metadata.packages.iter().map(|package| (package.id.as_str(), package)).collect();
         Self { packages, needed_by }
     }
 
@@ -110,10 +113,12 @@ mod tests {
             ("d@1.0.0", None, &[]),
             ("d@2.0.0", None, &[]),
         ]);
-        let graph = Graph::of_product(&metadata);
+        let graph = Graph::of_product(&metadata, |_| true);
         let names: Vec<&str> = graph.packages().map(|package| package.id.as_str()).collect();
         assert_eq!(names, ["a", "b", "d@1.0.0", "d@2.0.0", "ours"]);
         assert_eq!(graph.duplicates(), ["d 1.0.0, 2.0.0"]);
         assert_eq!(graph.chain(&metadata.packages[5]), "d <- b <- ours");
+        let graph = Graph::of_product(&metadata, |package| package.name != "b");
+        assert_eq!(graph.packages().count(), 3, "a feature of somebody's tests asks for b");
     }
 }

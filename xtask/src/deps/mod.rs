@@ -29,7 +29,9 @@ pub(crate) fn run(root: &Path) -> Outcome<Vec<String>> {
     let mut problems = policy.problems();
     for target in TARGETS {
         let metadata = workspace::metadata(root, target)?;
-        let product = Graph::of_product(&metadata);
+        let compiled = workspace::compiled(root, target)?;
+        let product =
+            Graph::of_product(&metadata, |package| compiled.contains(&(package.name.clone(), package.version.clone())));
         problems.extend(bans::check(&product, &policy));
         problems.extend(licences::check(&metadata.packages, &policy));
         if target == TARGETS[0] {
