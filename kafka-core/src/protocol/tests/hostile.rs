@@ -87,7 +87,7 @@ fn no_message_we_speak_can_make_the_process_allocate_what_it_claims() {
         OffsetFetchRequest FindCoordinatorRequest JoinGroupRequest HeartbeatRequest LeaveGroupRequest SyncGroupRequest
         DescribeGroupsRequest ListGroupsRequest SaslHandshakeRequest ApiVersionsRequest CreateTopicsRequest
         DeleteTopicsRequest DeleteRecordsRequest InitProducerIdRequest OffsetForLeaderEpochRequest
-        DescribeConfigsRequest SaslAuthenticateRequest CreatePartitionsRequest DeleteGroupsRequest
+        DescribeConfigsRequest DescribeLogDirsRequest SaslAuthenticateRequest CreatePartitionsRequest DeleteGroupsRequest
         IncrementalAlterConfigsRequest OffsetDeleteRequest DescribeClusterRequest ConsumerGroupHeartbeatRequest
         ConsumerGroupDescribeRequest DescribeTopicPartitionsRequest);
     let keys: Vec<i16> = attacked.iter().map(|(key, _)| *key).collect();
