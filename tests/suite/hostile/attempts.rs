@@ -29,6 +29,10 @@ pub(super) enum Attempt {
     Fetch,
     /// Joins a group and reads all records.
     Group,
+    /// Reads all records, and accepts batches of a mebibyte.
+    FetchSmall,
+    /// Learns about a topic over TLS.
+    MetadataOverTls,
     /// Reads a group's offsets.
     GroupOffsets,
 }
@@ -49,9 +53,14 @@ pub(super) async fn prepare(broker: &EmbeddedBroker, topic: &str) -> Result<(), 
 }
 
 impl Attempt {
+    /// Whether the client wants TLS.
+    pub(super) fn wants_tls(self) -> bool {
+        matches!(self, Self::MetadataOverTls)
+    }
+
     pub(super) async fn make(self, client: &Client, topic: &str) -> Result<(), Error> {
         match self {
-            Self::Metadata => client.metadata().topics(&[topic]).await.and_then(|cluster| {
+            Self::Metadata | Self::MetadataOverTls => client.metadata().topics(&[topic]).await.and_then(|cluster| {
                 cluster.topic(topic).map(drop).ok_or_else(|| Error::invalid("the topic is not known"))
             }),
             Self::Offsets => {
@@ -59,7 +68,8 @@ impl Attempt {
                 client.admin().list_offsets(&wanted).await?.into_values().try_for_each(|listed| listed.map(drop))
             }
             Self::Produce => produce(client, topic).await,
-            Self::Fetch => fetch(client, topic).await,
+            Self::Fetch => fetch(client, topic, FetchConfig::default()).await,
+            Self::FetchSmall => fetch(client, topic, FetchConfig::default().max_decompressed_bytes(1 << 20)).await,
             Self::Group => Box::pin(group(client, topic)).await,
             Self::GroupOffsets => client.admin().group_offsets("nobody").await.map(drop),
         }
@@ -74,8 +84,8 @@ async fn produce(client: &Client, topic: &str) -> Result<(), Error> {
     sent
 }
 
-async fn fetch(client: &Client, topic: &str) -> Result<(), Error> {
-    let mut fetcher = Fetcher::new(client, FetchConfig::default().max_wait(Duration::from_millis(100)));
+async fn fetch(client: &Client, topic: &str, config: FetchConfig) -> Result<(), Error> {
+    let mut fetcher = Fetcher::new(client, config.max_wait(Duration::from_millis(100)));
     fetcher.assign(TopicPartition::new(topic, 0), 0);
     let reading = async {
         let mut next = 0;

@@ -48,6 +48,13 @@ pub(super) const ROWS: &[Row] = &[
         "does not speak Kafka",
     ),
     row("a TLS alert", |r, _| first(r, || Told::Last(vec![0x15, 3, 3, 0, 2, 2, 0x28])), "this listener wants TLS"),
+    Row {
+        what: "no TLS for a client that wants it",
+        attempt: Attempt::MetadataOverTls,
+        times: ALWAYS,
+        lie: |_, _| Told::Truth,
+        expected: Expected::Says("TLS"),
+    },
     row("SSH", |r, _| first(r, || Told::Bytes(b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n".to_vec())), "does not speak Kafka"),
     row("Redis", |r, _| first(r, || Told::Bytes(b"-ERR unknown command\r\n".to_vec())), "does not speak Kafka"),
     row("a length of 0", |r, _| first(r, || Told::Bytes(head(0, r))), "does not speak Kafka"),

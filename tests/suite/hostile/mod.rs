@@ -20,7 +20,7 @@ use std::{
 use futures_util::{StreamExt, stream};
 use libtest_mimic::Failed;
 use ottla_embedded_broker::EmbeddedBroker;
-use ottla_kafka_core::{BoxFuture, BrokerAddr, Client, Error};
+use ottla_kafka_core::{BoxFuture, BrokerAddr, Client, Error, Tls};
 use ottla_tests::{
     lane::Needs,
     liar::{Liar, Told},
@@ -146,18 +146,22 @@ async fn meet(cx: &Context, row: &Row) -> Result<(BrokerAddr, Result<(), Error>)
     });
     let liar = liar.await?;
     let connector = Rerouted::open_connector([(broker.addr(), liar.address())]);
-    let client = Client::builder()
+    let mut builder = Client::builder()
         .bootstrap([broker.addr()])
         .connect_timeout(REQUEST_LIMIT)
         .request_timeout(REQUEST_LIMIT)
         .default_api_timeout(CALL_LIMIT)
-        .connector(connector)
-        .build()?;
+        .connector(connector);
+    if row.attempt.wants_tls() {
+        builder = builder.tls(Tls::builder().system_roots().build()?);
+    }
+    let client = builder.build()?;
     let result = row.attempt.make(&client, &topic).await;
     client.close().await;
     let address = broker.addr();
     broker.stop().await;
-    if left.load(Ordering::SeqCst) == row.times {
+    // A broker without TLS need not lie to a client that wants it.
+    if left.load(Ordering::SeqCst) == row.times && !row.attempt.wants_tls() {
         return Err("the lie was never told".into());
     }
     Ok((address, result))

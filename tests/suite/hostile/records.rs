@@ -1,7 +1,14 @@
 //! Lies about records.
 
 use bytes::BytesMut;
-use ottla_kafka_core::protocol::messages::{FetchRequest, FetchResponse};
+use ottla_kafka_core::{
+    Codec, Compression,
+    protocol::{
+        kafka_protocol::protocol::Request as _,
+        messages::{FetchRequest, FetchResponse},
+    },
+    record::BatchBuilder,
+};
 use ottla_tests::{liar::Told, stub::Request};
 
 use super::{ALWAYS, Attempt, Expected, Row, edit};
@@ -11,6 +18,11 @@ type Lie = fn(&Request, &[u8]) -> Told;
 /// The lie goes on: the partition stops with an error, or is tried without end.
 const fn tells(what: &'static str, lie: Lie, text: &'static str) -> Row {
     Row { what, attempt: Attempt::Fetch, times: ALWAYS, lie, expected: Expected::Tells(text) }
+}
+
+/// A batch of one and a half mebibytes in a few kilobytes, for a client that accepts one.
+const fn bomb(what: &'static str, lie: Lie) -> Row {
+    Row { what, attempt: Attempt::FetchSmall, times: ALWAYS, lie, expected: Expected::Tells("decompress") }
 }
 
 const fn heals(what: &'static str, lie: Lie) -> Row {
@@ -44,6 +56,17 @@ fn signed(request: &Request, body: &[u8], at: usize, with: &[u8]) -> Told {
         let checksum = crc32c::crc32c(&bytes[21..end]);
         bytes[17..21].copy_from_slice(&checksum.to_be_bytes());
     })
+}
+
+/// Replaces the records by one batch that is a bomb.
+fn exploding(request: &Request, body: &[u8], compression: Compression) -> Told {
+    if request.api != FetchRequest::KEY {
+        return Told::Truth;
+    }
+    let mut builder = BatchBuilder::new();
+    builder.push(0, None, Some(&vec![0; 3 << 19]), &[]);
+    let Ok(bomb) = builder.finish(None, compression) else { return Told::Truth };
+    bent(request, body, |bytes| *bytes = BytesMut::from(&bomb[..]))
 }
 
 /// Where a batch's header has its fields.
@@ -88,5 +111,9 @@ pub(super) const ROWS: &[Row] = &[
     tells("gzip that is none", |r, b| signed(r, b, ATTRIBUTES, &[0, 1]), "gzip"),
     tells("snappy that is none", |r, b| signed(r, b, ATTRIBUTES, &[0, 2]), "snappy"),
     tells("lz4 that is none", |r, b| signed(r, b, ATTRIBUTES, &[0, 3]), "lz4"),
+    bomb("a bomb in gzip", |r, b| exploding(r, b, Compression::gzip(1))),
+    bomb("a bomb in snappy", |r, b| exploding(r, b, Codec::Snappy.into())),
+    bomb("a bomb in lz4", |r, b| exploding(r, b, Codec::Lz4.into())),
+    bomb("a bomb in zstd", |r, b| exploding(r, b, Codec::Zstd.into())),
     tells("zstd that is none", |r, b| signed(r, b, ATTRIBUTES, &[0, 4]), "zstd"),
 ];
