@@ -45,7 +45,9 @@ async fn the_demo_does_not_read_the_brokers(cx: Context) -> Outcome {
     let ran = run_with(&["demo", "--orders", "20", "--exit"], b"", &[("KAFKA_BROKERS", "127.0.0.1:1")]).await?;
     ran.ended(0)?;
     // With a cluster it reads the others, and the flag goes before the variable.
-    let elsewhere = ["demo", "--exit", "--bootstrap", &cx.brokers()];
+    let brokers = cx.brokers();
+    let one = brokers.split(',').next().unwrap_or_default();
+    let elsewhere = ["demo", "--exit", "--bootstrap", one];
     run_with(&elsewhere, b"", &[("KAFKA_SSL_CA", "ca.pem")]).await?.told(2, &["KAFKA_SSL_CA", "KAFKA_SSL"])?;
     Ok(())
 }

@@ -46,17 +46,20 @@ impl Usage {
 }
 
 pub(super) async fn a_thousand_reconnects_leave_nothing_behind(cx: Context) -> Outcome {
-    let broker = cx.bootstrap()?.into_iter().next().ok_or("no broker")?;
-    let proxy = Proxy::start(&broker.to_string()).await?;
-    let connector = Rerouted::open_connector([(broker.clone(), proxy.address())]);
-    let client = Client::builder().bootstrap([broker]).connector(connector).build()?;
+    let brokers = cx.bootstrap()?;
+    let mut proxies = Vec::new();
+    for broker in &brokers {
+        proxies.push(Proxy::start(&broker.to_string()).await?);
+    }
+    let connector = Rerouted::connector(brokers.iter().cloned().zip(proxies.iter().map(Proxy::address)));
+    let client = Client::builder().bootstrap(brokers).connector(connector).build()?;
     let topic = cx.topic(&client, "orders", 1).await?;
     let producer = Producer::builder(&client).linger(Duration::ZERO).build()?;
     // The first rounds fill what stays: buffers, caches, an allocator's arenas.
-    reconnect(&client, &producer, &proxy, &topic, RECONNECTS / 10).await?;
+    reconnect(&client, &producer, &proxies, &topic, RECONNECTS / 10).await?;
     let before = Usage::now()?;
     let begun = Instant::now();
-    reconnect(&client, &producer, &proxy, &topic, RECONNECTS).await?;
+    reconnect(&client, &producer, &proxies, &topic, RECONNECTS).await?;
     let took = begun.elapsed();
     let deadline = Instant::now() + LIMIT;
     let mut after = Usage::now()?;
@@ -72,11 +75,11 @@ pub(super) async fn a_thousand_reconnects_leave_nothing_behind(cx: Context) -> O
 }
 
 /// Uses the connections, and cuts them all, `times` over.
-async fn reconnect(client: &Client, producer: &Producer, proxy: &Proxy, topic: &str, times: usize) -> Outcome {
+async fn reconnect(client: &Client, producer: &Producer, proxies: &[Proxy], topic: &str, times: usize) -> Outcome {
     for _ in 0..times {
         producer.send(ProducerRecord::to(topic).value("again")).await?;
         client.metadata().refresh_after(client.metadata().cluster().generation()).await?;
-        proxy.cut();
+        proxies.iter().for_each(Proxy::cut);
         let deadline = Instant::now() + LIMIT;
         while client.is_connected() {
             assert!(Instant::now() < deadline, "a cut connection is not noticed");
