@@ -2,22 +2,20 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
-use libtest_mimic::Failed;
 use ottla_kafka_core::{
-    Ack, BoxFuture, BrokerAddr, Client, ConfigChange, ConfigResource, Error, ErrorKind, NewTopic, OffsetSpec, Producer,
-    ProducerRecord, TopicPartition,
+    Ack, BoxFuture, BrokerAddr, Client, ClientBuilder, ConfigChange, ConfigResource, Error, ErrorKind, NewTopic,
+    OffsetSpec, Producer, ProducerRecord, TopicPartition,
 };
 use ottla_tests::{
     history::{History, Sending},
     lane::Needs,
-    proxy::Proxy,
     stub::Stub,
 };
 use tokio::time::{Instant, timeout};
 
 use crate::{
     harness::{Context, Outcome, Suite},
-    support::{Rerouted, read_log},
+    support::{Proxied, read_log},
 };
 
 /// Each of the limits that a call may take; a call with none of its own takes the longest.
@@ -36,20 +34,21 @@ pub(crate) fn tests(suite: &mut Suite) {
 
 async fn a_broker_silent_from_the_start_ends_every_call(_: Context) -> Outcome {
     let stub = Stub::silent().await?;
-    let client = limited([address(stub.address())]).build()?;
+    let client = limited(Client::builder().bootstrap([address(stub.address())])).build()?;
     Box::pin(every_call_ends(&client, "orders")).await?;
     within("Client::close", client.close()).await
 }
 
 async fn a_cluster_that_falls_silent_ends_every_call(cx: Context) -> Outcome {
-    let (proxies, client) = proxied(&cx).await?;
+    let proxied = Proxied::start(&cx).await?;
+    let client = limited(proxied.builder()).build()?;
     let topic = cx.topic(&client, "orders", 3).await?;
     let producer = producer(&client)?;
     // Metadata, connections and producer id are there before the silence.
     producer.send(ProducerRecord::to(topic.as_str()).value("before")).await?;
-    proxies.iter().for_each(|proxy| proxy.silence(true));
+    proxied.silence(true);
     Box::pin(every_call_ends(&client, &topic)).await?;
-    proxies.iter().for_each(|proxy| proxy.silence(false));
+    proxied.silence(false);
     let fresh = self::producer(&client)?;
     let sent = timeout(LIMIT + SLACK, fresh.send(ProducerRecord::to(topic.as_str()).value("after"))).await;
     sent.map_err(|_| "nothing works after the silence")??;
@@ -128,7 +127,8 @@ fn each<K, V>(results: BTreeMap<K, Result<V, Error>>) -> Result<(), Error> {
 }
 
 async fn what_the_producer_gives_up_as_not_applied_is_in_no_log(cx: Context) -> Outcome {
-    let (proxies, client) = proxied(&cx).await?;
+    let proxied = Proxied::start(&cx).await?;
+    let client = limited(proxied.builder()).build()?;
     let topic = cx.topic(&client, "orders", 1).await?;
     let history = History::new();
     for round in 0..3 {
@@ -138,7 +138,7 @@ async fn what_the_producer_gives_up_as_not_applied_is_in_no_log(cx: Context) -> 
             if number == 30 {
                 // The second half meets the silence in the buffer or on its way.
                 conclude(&mut under_way).await;
-                proxies.iter().for_each(|proxy| proxy.silence(true));
+                proxied.silence(true);
             }
             let value = format!("{round}/{number}");
             let sending = history.send(round, &value);
@@ -150,7 +150,7 @@ async fn what_the_producer_gives_up_as_not_applied_is_in_no_log(cx: Context) -> 
         within("Producer::close", producer.close()).await?;
         conclude(&mut under_way).await;
         // What was on its way arrives now, after the producer gave it up.
-        proxies.iter().for_each(|proxy| proxy.silence(false));
+        proxied.silence(false);
     }
     for record in read_log(&cx, &topic).await? {
         history.logged(record.partition, record.offset, record.text());
@@ -170,22 +170,8 @@ async fn conclude(under_way: &mut Vec<(Sending, Ack)>) {
     }
 }
 
-/// A client that reaches the brokers through a proxy each.
-async fn proxied(cx: &Context) -> Result<(Vec<Proxy>, Client), Failed> {
-    let brokers = cx.bootstrap()?;
-    let mut proxies = Vec::new();
-    for broker in &brokers {
-        proxies.push(Proxy::start(&broker.to_string()).await?);
-    }
-    let routes = brokers.iter().cloned().zip(proxies.iter().map(Proxy::address));
-    let connector = Rerouted::connector(routes);
-    let client = limited(brokers).connector(connector).build()?;
-    Ok((proxies, client))
-}
-
-fn limited(brokers: impl IntoIterator<Item = BrokerAddr>) -> ottla_kafka_core::ClientBuilder {
-    let timeouts = Client::builder().connect_timeout(LIMIT).request_timeout(LIMIT).default_api_timeout(LIMIT);
-    timeouts.bootstrap(brokers)
+fn limited(builder: ClientBuilder) -> ClientBuilder {
+    builder.connect_timeout(LIMIT).request_timeout(LIMIT).default_api_timeout(LIMIT)
 }
 
 fn producer(client: &Client) -> Result<Producer, Error> {

@@ -53,6 +53,11 @@ fn is_test_file(path: &str) -> bool {
     path.starts_with("tests/") || path.ends_with("/tests.rs") || path.contains("/tests/")
 }
 
+/// The name of the public async function that a line begins.
+pub(crate) fn public_async_fn(line: &str) -> Option<&str> {
+    line.trim_start().strip_prefix("pub async fn ")?.split(['(', '<']).next()
+}
+
 fn function_names(code: &str) -> impl Iterator<Item = &str> {
     code.match_indices("fn ").filter(|(at, _)| !ends_in_word(&code[..*at])).map(|(at, keyword)| {
         let name = &code[at + keyword.len()..];

@@ -2,7 +2,9 @@
 
 use ottla::Error;
 
-use super::{Exit, Problem};
+use serde_json::Value;
+
+use super::{Exit, Problem, print_json};
 use crate::config::Settings;
 
 /// The exit of a command about several items: what went wrong with each, and [`Exit::Partial`] if not all did.
@@ -25,6 +27,24 @@ pub(super) fn verdict(
         return Err(problem);
     }
     Err(problem.exit_with(Exit::Partial).account(format!("{doing} {}", done.join(", "))))
+}
+
+/// Shows what was found, for programs or for people, and what was not.
+pub(super) fn show<T>(
+    found: &[T],
+    problems: Vec<Problem>,
+    json: Option<fn(&T) -> Value>,
+    print: fn(&T),
+) -> Result<Exit, Problem> {
+    match json {
+        Some(json) => print_json(&found.iter().map(json).collect())?,
+        None => found.iter().for_each(print),
+    }
+    match Problem::together(problems) {
+        Some(problem) if found.is_empty() => Err(problem),
+        Some(problem) => Err(problem.exit_with(Exit::Partial)),
+        None => Ok(Exit::Done),
+    }
 }
 
 #[cfg(test)]

@@ -43,6 +43,15 @@ impl Log {
         self.expected.insert(value, times);
     }
 
+    /// The producer still works, whatever was dropped at await `awaits`.
+    async fn goes_on(&mut self, producer: &Producer, awaits: usize) -> Result<(), Failed> {
+        let after = format!("after {awaits}");
+        producer.send(self.record(&after)).await?;
+        self.expect(after, 1..=1);
+        producer.close().await;
+        Ok(())
+    }
+
     async fn check(&self) -> Result<(), Failed> {
         let mut found: BTreeMap<String, usize> = BTreeMap::new();
         for record in read_log(&self.cx, &self.topic).await? {
@@ -69,10 +78,7 @@ async fn enqueue(cx: Context) -> Result<usize, Failed> {
         // Dropping the acknowledgement cancels nothing.
         drop(ack);
         log.expect(value, if ended { 1..=1 } else { 0..=0 });
-        let after = format!("after {awaits}");
-        producer.send(log.record(&after)).await?;
-        log.expect(after, 1..=1);
-        producer.close().await;
+        log.goes_on(&producer, awaits).await?;
         Ok(ended)
     })
     .await?;
@@ -88,10 +94,7 @@ async fn send(cx: Context) -> Result<usize, Failed> {
         let value = format!("sent {awaits}");
         let ended = dropped_after(awaits, producer.send(log.record(&value))).await.transpose()?.is_some();
         log.expect(value, usize::from(ended)..=1);
-        let after = format!("after {awaits}");
-        producer.send(log.record(&after)).await?;
-        log.expect(after, 1..=1);
-        producer.close().await;
+        log.goes_on(&producer, awaits).await?;
         Ok(ended)
     })
     .await?;

@@ -2,7 +2,6 @@ use std::{fs, time::Duration};
 
 use libtest_mimic::Failed;
 use ottla_kafka_core::{Client, Producer, ProducerRecord};
-use ottla_tests::proxy::Proxy;
 use tokio::{
     runtime::Handle,
     time::{Instant, sleep},
@@ -10,7 +9,7 @@ use tokio::{
 
 use crate::{
     harness::{Context, Outcome},
-    support::Rerouted,
+    support::Proxied,
 };
 
 const RECONNECTS: usize = 1_000;
@@ -46,20 +45,15 @@ impl Usage {
 }
 
 pub(super) async fn a_thousand_reconnects_leave_nothing_behind(cx: Context) -> Outcome {
-    let brokers = cx.bootstrap()?;
-    let mut proxies = Vec::new();
-    for broker in &brokers {
-        proxies.push(Proxy::start(&broker.to_string()).await?);
-    }
-    let connector = Rerouted::connector(brokers.iter().cloned().zip(proxies.iter().map(Proxy::address)));
-    let client = Client::builder().bootstrap(brokers).connector(connector).build()?;
+    let proxied = Proxied::start(&cx).await?;
+    let client = proxied.client()?;
     let topic = cx.topic(&client, "orders", 1).await?;
     let producer = Producer::builder(&client).linger(Duration::ZERO).build()?;
     // The first rounds fill what stays: buffers, caches, an allocator's arenas.
-    reconnect(&client, &producer, &proxies, &topic, RECONNECTS / 10).await?;
+    reconnect(&client, &producer, &proxied, &topic, RECONNECTS / 10).await?;
     let before = Usage::now()?;
     let begun = Instant::now();
-    reconnect(&client, &producer, &proxies, &topic, RECONNECTS).await?;
+    reconnect(&client, &producer, &proxied, &topic, RECONNECTS).await?;
     let took = begun.elapsed();
     let deadline = Instant::now() + LIMIT;
     let mut after = Usage::now()?;
@@ -75,11 +69,11 @@ pub(super) async fn a_thousand_reconnects_leave_nothing_behind(cx: Context) -> O
 }
 
 /// Uses the connections, and cuts them all, `times` over.
-async fn reconnect(client: &Client, producer: &Producer, proxies: &[Proxy], topic: &str, times: usize) -> Outcome {
+async fn reconnect(client: &Client, producer: &Producer, proxied: &Proxied, topic: &str, times: usize) -> Outcome {
     for _ in 0..times {
         producer.send(ProducerRecord::to(topic).value("again")).await?;
         client.metadata().refresh_after(client.metadata().cluster().generation()).await?;
-        proxies.iter().for_each(Proxy::cut);
+        proxied.cut_all();
         let deadline = Instant::now() + LIMIT;
         while client.is_connected() {
             assert!(Instant::now() < deadline, "a cut connection is not noticed");

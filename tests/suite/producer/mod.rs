@@ -11,7 +11,6 @@ use ottla_kafka_core::{Ack, Client, Error, Producer, ProducerRecord};
 use ottla_tests::{
     history::{History, Report, Sending},
     lane::Needs,
-    proxy::Proxy,
     seed::Seed,
 };
 use tokio::{
@@ -21,7 +20,7 @@ use tokio::{
 
 use crate::{
     harness::{Context, Outcome, Suite},
-    support::{Rerouted, read_log},
+    support::{Proxied, read_log},
 };
 
 const PARTITIONS: i32 = 3;
@@ -75,18 +74,15 @@ async fn a_killed_broker_costs_no_acknowledged_record(cx: Context) -> Outcome {
 }
 
 async fn cut_connections_cost_no_acknowledged_record(cx: Context) -> Outcome {
-    let brokers = cx.bootstrap()?;
-    let proxies = try_join_all(brokers.iter().map(|broker| async move { Proxy::start(&broker.to_string()).await }));
-    let proxies = proxies.await?;
-    let routes = brokers.iter().cloned().zip(proxies.iter().map(Proxy::address));
-    let client = Client::builder().bootstrap(brokers.clone()).connector(Rerouted::connector(routes)).build()?;
+    let proxied = Proxied::start(&cx).await?;
+    let client = proxied.client()?;
     let topic = cx.topic(&client, "orders", PARTITIONS).await?;
     let history = History::new();
     let mut seed: Seed = cx.seed();
     let disturb = async {
         for _ in 0..10 {
             sleep(seed.millis(500..1_500)).await;
-            proxies.iter().for_each(Proxy::cut);
+            proxied.cut_all();
         }
         Ok(())
     };

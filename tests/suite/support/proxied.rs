@@ -4,7 +4,7 @@ use std::{ops::Range, sync::Arc};
 
 use futures_util::future::try_join_all;
 use libtest_mimic::Failed;
-use ottla_kafka_core::{BrokerAddr, Client, Connector};
+use ottla_kafka_core::{BrokerAddr, Client, ClientBuilder, Connector};
 use ottla_tests::{proxy::Proxy, seed::Seed};
 use tokio::{sync::watch, time::sleep};
 
@@ -36,8 +36,22 @@ impl Proxied {
 
     /// A client that reaches each broker through its proxy.
     pub(crate) fn client(&self) -> Result<Client, Failed> {
-        let builder = Client::builder().bootstrap(self.brokers.clone());
-        Ok(builder.connector(Arc::clone(&self.connector)).build()?)
+        Ok(self.builder().build()?)
+    }
+
+    /// The same with settings of its own.
+    pub(crate) fn builder(&self) -> ClientBuilder {
+        Client::builder().bootstrap(self.brokers.clone()).connector(Arc::clone(&self.connector))
+    }
+
+    /// Cuts the connections of all brokers at once.
+    pub(crate) fn cut_all(&self) {
+        self.proxies.iter().for_each(Proxy::cut);
+    }
+
+    /// Whether all brokers are silent.
+    pub(crate) fn silence(&self, silent: bool) {
+        self.proxies.iter().for_each(|proxy| proxy.silence(silent));
     }
 
     /// Cuts all connections of one broker or of all, between frames or within one, until it is over. Returns how often.

@@ -1,6 +1,7 @@
 //! A public async function says what it fails with and what happens when its future is dropped.
 
 use super::files::Files;
+use crate::source::public_async_fn;
 
 /// Programs and suites are nobody's library.
 const PROGRAMS: &[&str] = &["services/", "tests/", "xtask/"];
@@ -15,9 +16,7 @@ fn check_file(path: &str, text: &str) -> Vec<String> {
     let lines: Vec<&str> = text.lines().map(str::trim_start).collect();
     let mut problems = Vec::new();
     for (at, line) in lines.iter().enumerate() {
-        let Some(name) = line.strip_prefix("pub async fn ").and_then(|rest| rest.split(['(', '<']).next()) else {
-            continue;
-        };
+        let Some(name) = public_async_fn(line) else { continue };
         let documentation =
             || lines[..at].iter().rev().take_while(|line| line.starts_with("///") || line.starts_with('#'));
         let has = |section: &str| documentation().any(|line| line.trim_end() == format!("/// # {section}"));

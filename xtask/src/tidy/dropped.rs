@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::files::Files;
+use crate::source::public_async_fn;
 
 /// The libraries whose futures a service holds.
 const LIBRARIES: &[&str] = &["kafka-core/src/", "consumer-group/src/", "delivery/src/", "ottla/src/"];
@@ -25,8 +26,7 @@ fn functions(text: &str) -> Vec<String> {
         if let Some(rest) = line.strip_prefix("impl") {
             of = type_of(rest);
         }
-        let function = line.trim_start().strip_prefix("pub async fn ");
-        if let Some(name) = function.and_then(|rest| rest.split(['(', '<']).next()) {
+        if let Some(name) = public_async_fn(line) {
             found.push(format!("{of}::{name}"));
         }
     }

@@ -12,7 +12,8 @@ use crate::{
     cli::{
         Exit, Problem,
         connection::ConnectionArgs,
-        print_json, print_lines,
+        items::show,
+        print_lines,
         table::{Table, or_dash},
     },
     config::Settings,
@@ -56,16 +57,7 @@ pub(super) async fn run(args: &DescribeArgs, client: &Client, settings: &Setting
             }
         }
     }
-    if args.json {
-        print_json(&topics.iter().map(Described::json).collect())?;
-    } else {
-        topics.iter().for_each(Described::print);
-    }
-    match Problem::together(problems) {
-        Some(problem) if topics.is_empty() => Err(problem),
-        Some(problem) => Err(problem.exit_with(Exit::Partial)),
-        None => Ok(Exit::Done),
-    }
+    show(&topics, problems, args.json.then_some(Described::json as _), Described::print)
 }
 
 async fn complete(client: &Client, topic: TopicDescription) -> Result<Described, ottla::Error> {
