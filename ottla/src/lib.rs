@@ -36,3 +36,8 @@ pub mod prelude {
     #[cfg(feature = "delivery")]
     pub use crate::{Context, Handler, HandlerError, RetryPolicy, Route, Store, Worker};
 }
+
+/// The guide, so that its snippets are compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guide/first-service.md")]
+mod first_service {}
