@@ -7,6 +7,7 @@ mod demo;
 mod escapes;
 mod exit;
 mod groups;
+mod health;
 mod items;
 mod logging;
 mod problem;
@@ -62,6 +63,9 @@ enum Command {
     Topics(topics::TopicsArgs),
     /// Lists, describes and deletes consumer groups, and shows their lag.
     Groups(groups::GroupsArgs),
+    /// Asks a service for its health.
+    #[command(after_help = health::EXAMPLES)]
+    Health(health::HealthArgs),
 }
 
 impl Command {
@@ -69,7 +73,7 @@ impl Command {
     fn given(&self) -> Option<Given> {
         let connection = match self {
             Self::Demo(args) => return args.given(),
-            Self::Broker(_) => return None,
+            Self::Broker(_) | Self::Health(_) => return None,
             Self::Serve(args) => args.connection(),
             Self::Produce(args) => args.connection(),
             Self::Consume(args) => args.connection(),
@@ -84,7 +88,7 @@ impl Command {
         match self {
             Self::Demo(_) => "error",
             Self::Broker(_) | Self::Serve(_) => "info",
-            Self::Produce(_) | Self::Consume(_) | Self::Topics(_) | Self::Groups(_) => "warn",
+            Self::Produce(_) | Self::Consume(_) | Self::Topics(_) | Self::Groups(_) | Self::Health(_) => "warn",
         }
     }
 }
@@ -113,6 +117,7 @@ async fn run(command: Command, settings: Option<Settings>, started: Instant) -> 
     let result = match (command, settings) {
         (Command::Demo(args), cluster) => demo::run(args, cluster, started).await,
         (Command::Broker(args), _) => broker::run(args).await,
+        (Command::Health(args), _) => health::run(args).await,
         (Command::Serve(args), Some(settings)) => serve::run(args, &settings).await,
         (Command::Produce(args), Some(settings)) => produce::run(args, &settings).await,
         (Command::Consume(args), Some(settings)) => consume::run(args, &settings).await,
@@ -165,7 +170,7 @@ mod tests {
         let mut command = Cli::command();
         command.build();
         let leaves = leaves(&command, "ottla");
-        assert_eq!(leaves.len(), 13);
+        assert_eq!(leaves.len(), 14);
         for (name, mut leaf) in leaves {
             let help = leaf.render_help().to_string();
             assert!(help.contains("Example"), "{name} shows none");
