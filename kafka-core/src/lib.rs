@@ -29,7 +29,7 @@ pub use admin::{
     GroupDescription, GroupListing, GroupMember, GroupState, GroupType, ListedGroup, ListedOffset, LogDir, NewTopic,
     OffsetSpec, ReplicaSize, ResourceType, TopicDescription,
 };
-pub use client::{Client, ClientBuilder, Metadata};
+pub use client::{Client, ClientBuilder, ConnectionCounts, Metadata};
 #[doc(hidden)]
 pub use client::{ConnectionKind, Target};
 pub use connector::{BrokerAddr, Connector, Io, IoStream, ParseBrokerAddrError, TcpConnector};

@@ -72,6 +72,11 @@ impl Health {
         Self { client, last: Arc::default() }
     }
 
+    /// The client whose cluster is asked.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Whether the process lives, whatever the brokers do.
     pub fn live(&self, parts: &Parts) -> HealthReport {
         let connected = self.client.is_connected();

@@ -5,14 +5,15 @@ use std::{fmt, sync::Arc};
 use axum::{
     Router,
     extract::State,
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
+    middleware,
     response::{IntoResponse, Json, Response},
     routing::get,
 };
 
 use crate::{
     health::{Health, HealthReport, Parts},
-    metrics::{self, Metrics},
+    metrics::{self, Format, Metrics},
 };
 
 /// What a service says about itself whenever it is asked.
@@ -24,14 +25,17 @@ pub trait Operated: fmt::Debug + Send + Sync + 'static {
     fn refresh(&self, metrics: &Metrics);
 }
 
-/// `/health`, `/health/live`, `/health/ready` and `/metrics`.
-pub fn router(health: Health, metrics: Metrics, operated: Arc<dyn Operated>) -> Router {
-    Router::new()
+/// A service's own paths, and `/health`, `/health/live`, `/health/ready` and `/metrics` beside them; every request is
+/// counted and timed.
+pub fn router(routes: Router, health: Health, metrics: Metrics, operated: Arc<dyn Operated>) -> Router {
+    let measured = middleware::from_fn_with_state(metrics.clone(), metrics::measured);
+    let operations = Router::new()
         .route("/health", get(ready))
         .route("/health/ready", get(ready))
         .route("/health/live", get(live))
         .route("/metrics", get(text))
-        .with_state(Operations { health, metrics, operated })
+        .with_state(Operations { health, metrics, operated });
+    routes.merge(operations).layer(measured)
 }
 
 #[derive(Clone)]
@@ -54,10 +58,14 @@ fn answer(report: HealthReport) -> Response {
     (status, Json(report)).into_response()
 }
 
-async fn text(State(this): State<Operations>) -> Response {
+async fn text(State(this): State<Operations>, headers: HeaderMap) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let format = Format::accepted(accept);
     this.operated.refresh(&this.metrics);
-    match this.metrics.text() {
-        Ok(text) => ([(header::CONTENT_TYPE, metrics::MEDIA_TYPE)], text).into_response(),
+    this.metrics.ready(this.health.ready(&this.operated.parts()).await.healthy());
+    this.metrics.look_at(this.health.client());
+    match this.metrics.text(format) {
+        Ok(text) => ([(header::CONTENT_TYPE, format.media_type())], text).into_response(),
         Err(error) => {
             tracing::error!(%error, "the metrics cannot be written");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()

@@ -125,6 +125,8 @@ impl Engine {
     }
 
     async fn on_assigned(&mut self, assigned: Vec<AssignedPartition>) {
+        let all: Vec<_> = assigned.iter().map(|assigned| assigned.topic_partition.clone()).collect();
+        let mut unrouted_partitions = Vec::new();
         for assigned in assigned {
             let topic_partition = assigned.topic_partition.clone();
             // A partition that comes again without having been revoked has another owner's effects in between.
@@ -138,8 +140,12 @@ impl Engine {
             let partition = AssignedState::new(&assigned, lane, self.settings.max_in_flight);
             self.partitions.insert(topic_partition.clone(), partition);
             if unrouted {
-                self.stall(&topic_partition, StallReason::NoRoute, Hold::Broken);
+                unrouted_partitions.push(topic_partition);
             }
+        }
+        self.observer.assigned(&all);
+        for topic_partition in unrouted_partitions {
+            self.stall(&topic_partition, StallReason::NoRoute, Hold::Broken);
         }
         self.health.send_modify(|health| health.joined = true);
         self.publish_health();

@@ -102,6 +102,9 @@ impl Engine {
 
     /// Closes the books of partitions that are given up.
     fn forget(&mut self, partitions: &[TopicPartition]) {
+        let had: Vec<_> =
+            partitions.iter().filter(|partition| self.partitions.contains_key(partition)).cloned().collect();
+        self.observer.released(&had);
         for partition in partitions {
             if let Some(state) = self.partitions.remove(partition) {
                 if state.is_paused() {

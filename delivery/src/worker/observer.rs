@@ -10,6 +10,12 @@ use crate::{handler::ErrorClass, record::DeliveryRecord, settlement::Settlement}
 /// Told what happens in a worker, for metrics. Every method does nothing by default, and must not block: it is called
 /// on the way of the records.
 pub trait WorkerObserver: fmt::Debug + Send + Sync + 'static {
+    /// These partitions are the worker's from now on.
+    fn assigned(&self, _partitions: &[TopicPartition]) {}
+
+    /// These partitions are another member's now, or nobody's.
+    fn released(&self, _partitions: &[TopicPartition]) {}
+
     /// `records` were handed to the partition's pipeline.
     fn delivered(&self, _topic_partition: &TopicPartition, _records: u64) {}
 

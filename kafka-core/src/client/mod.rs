@@ -13,7 +13,7 @@ pub use metadata::Metadata;
 pub use route::Target;
 
 /// A call names its connection's kind, so callers take it from here: only this module knows the network.
-pub use crate::network::ConnectionKind;
+pub use crate::network::{ConnectionCounts, ConnectionKind};
 
 use std::{
     sync::{
@@ -117,6 +117,11 @@ impl Client {
     /// Whether any connection to a broker stands right now.
     pub fn is_connected(&self) -> bool {
         self.shared.connections.any_live()
+    }
+
+    /// How many connections were opened, and how many could not be.
+    pub fn connection_counts(&self) -> ConnectionCounts {
+        self.shared.connections.counts()
     }
 
     /// Sends `request` once and waits at most `limit`, connecting included. Nothing is retried.

@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -46,6 +49,17 @@ struct Dial {
     config: NetworkConfig,
     env: Env,
     connector: Arc<dyn Connector>,
+    opened: AtomicU64,
+    failed: AtomicU64,
+}
+
+/// How many connections a client has opened, and how many it could not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConnectionCounts {
+    /// Opened, with everything that belongs to it: TLS, versions, SASL.
+    pub opened: u64,
+    /// Not opened; each attempt counts.
+    pub failed: u64,
 }
 
 /// One connection's place.
@@ -87,7 +101,8 @@ impl Slot {
 
 impl Connections {
     pub(crate) fn new(config: NetworkConfig, env: Env, connector: Arc<dyn Connector>) -> Self {
-        let dial = Arc::new(Dial { config, env, connector });
+        let (opened, failed) = Default::default();
+        let dial = Arc::new(Dial { config, env, connector, opened, failed });
         Self { dial, slots: Mutex::new(Some(BTreeMap::new())) }
     }
 
@@ -163,6 +178,11 @@ impl Connections {
         slot.map_or(0, |slot| slot.glance(|glance| if glance.live().is_some() { 0 } else { glance.failures }))
     }
 
+    /// How many were opened and how many could not be, since the client was built.
+    pub(crate) fn counts(&self) -> ConnectionCounts {
+        ConnectionCounts { opened: self.dial.opened.load(Relaxed), failed: self.dial.failed.load(Relaxed) }
+    }
+
     /// Whether any connection is live.
     pub(crate) fn any_live(&self) -> bool {
         self.slots(|slots| {
@@ -221,6 +241,8 @@ impl Dial {
         sleep_until(at).await;
         let (config, connector, env) = (&self.config, &*self.connector, &self.env);
         let opened = Opening { broker, kind, config, connector, env }.run().await;
+        let count = if opened.is_ok() { &self.opened } else { &self.failed };
+        count.fetch_add(1, Relaxed);
         slot.glance(|glance| match opened {
             Ok(connection) if glance.closed => {
                 connection.end("it is not wanted any more");

@@ -19,6 +19,7 @@ mod stream;
 mod tls;
 
 pub(crate) use connection::Connection;
+pub use connections::ConnectionCounts;
 pub(crate) use connections::{Connections, Holder};
 #[cfg(feature = "fuzzing")]
 pub(crate) use fuzzed::fuzzed;

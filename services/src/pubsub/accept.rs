@@ -88,8 +88,9 @@ impl Acceptor {
         }
         let order = enrich(&self.store, id, request).await?;
         let record = self.record(order, origin)?;
+        let publishing = self.metrics.publishing(ORDERS);
         let published = self.publisher.publish(record).await;
-        self.metrics.produced(ORDERS, published.is_ok());
+        publishing.ended(published.as_ref().map(drop));
         published?;
         self.remember(id, requested).await;
         Ok(())

@@ -17,6 +17,22 @@ pub(super) struct OrdersObserver {
 }
 
 impl WorkerObserver for OrdersObserver {
+    fn assigned(&self, partitions: &[TopicPartition]) {
+        self.metrics.assigned(partitions);
+    }
+
+    fn released(&self, partitions: &[TopicPartition]) {
+        self.metrics.released(partitions);
+    }
+
+    fn delivered(&self, topic_partition: &TopicPartition, records: u64) {
+        self.metrics.delivered(topic_partition, records);
+    }
+
+    fn committed(&self, topic_partition: &TopicPartition, offset: i64) {
+        self.metrics.committed(topic_partition, offset);
+    }
+
     fn attempt_failed(&self, topic_partition: &TopicPartition, attempt: u32, class: &ErrorClass, retried: bool) {
         self.metrics.attempt_failed(topic_partition, attempt, class, retried);
     }

@@ -1,6 +1,10 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use ottla::{Client, Task, delivery::WorkerReport, kafka::Producer};
+use ottla::{
+    Client, Task,
+    delivery::{Store, WorkerReport},
+    kafka::Producer,
+};
 use tokio::{
     sync::watch,
     time::{Instant, timeout_at},
@@ -15,13 +19,13 @@ use super::{
     routes::{self, Paths},
     schemas::Schemas,
     supervisor::{ConsumerState, Supervisor},
-    topics::{HEADERS, MAX_MESSAGE},
+    topics::{HEADERS, MAX_MESSAGE, ORDERS},
 };
 use crate::{
     detached::Detached,
     health::{Health, HealthReport},
     http::{Limits, Server},
-    metrics::Metrics,
+    metrics::{MeasuredStore, Metrics},
     operations::{self, Operated},
 };
 
@@ -64,6 +68,8 @@ impl PubSub {
         let schemas = Arc::new(Schemas::compile().map_err(StartError::Schema)?);
         let (orders, dead_letters) = producers(&client, &settings).map_err(StartError::Settings)?;
         let (metrics, counts, state) = (Metrics::new(), Counts::default(), ConsumerState::default());
+        metrics.writes_to(ORDERS);
+        let store: Arc<dyn Store> = Arc::new(MeasuredStore::new(store, metrics.clone()));
         let detached = Detached::new(env.clone(), settings.max_orders);
         let acceptor = Acceptor {
             env: env.clone(),
@@ -76,8 +82,8 @@ impl PubSub {
         };
         let health = Health::new(client.clone());
         let operated = Arc::new(state.clone());
-        let router =
-            routes::router(Paths { acceptor }).merge(operations::router(health.clone(), metrics.clone(), operated));
+        let routes = routes::router(Paths { acceptor });
+        let router = operations::router(routes, health.clone(), metrics.clone(), operated);
         let addr = settings.listen;
         let server = Server::start(&env, addr, router, Limits::default())
             .await

@@ -94,7 +94,7 @@ impl Supervisor {
         let handler = StoreOrder { env: self.client.env().clone() };
         let handler = Flaky::new(handler, self.settings.flaky, self.counts.clone());
         let observer = OrdersObserver {
-            metrics: self.metrics.observe(ORDERS_GROUP),
+            metrics: self.metrics.observe(ORDERS_GROUP).topics(&[ORDERS]),
             counts: self.counts.clone(),
             marker: self.marker.clone(),
         };
