@@ -12,9 +12,6 @@ use crate::{
     pubsub::{PubSub, topics::Layout},
 };
 
-/// What remains to be done within this time after the first signal; the rest comes again after the next start.
-const GRACE: Duration = Duration::from_secs(25);
-
 pub(super) const EXAMPLES: &str = "\
 Example:
   KAFKA_BROKERS=localhost:9092 ottla serve pubsub --store redb:orders.redb";
@@ -42,6 +39,10 @@ pub(super) struct ServeArgs {
     /// `group.instance.id`.
     #[arg(long, value_name = "ID")]
     instance_id: Option<String>,
+    /// Seconds after SIGTERM or SIGINT in which requests are answered, and records handled and committed; what is not
+    /// done by then comes again after the next start.
+    #[arg(long, default_value = "25", value_name = "SECONDS", value_parser = seconds)]
+    grace: Duration,
 }
 
 impl ServeArgs {
@@ -67,6 +68,11 @@ impl FromStr for StoreAt {
             _ => Err(format!("'{text}' is neither redb:PATH nor memory")),
         }
     }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: u16 = text.parse().map_err(|_| "whole seconds, at most 65535")?;
+    Ok(Duration::from_secs(seconds.into()))
 }
 
 fn service(name: &str) -> Result<String, String> {
@@ -107,7 +113,7 @@ pub(super) async fn run(args: ServeArgs, settings: &Settings) -> Result<Exit, Pr
     super::print_line(&format!("listening on http://{}", service.addr()));
     interrupted.clone().wait().await;
     tracing::info!("ending in order; a second signal ends at once");
-    let report = service.shutdown(GRACE).await;
+    let report = service.shutdown(args.grace).await;
     client.close().await;
     tracing::info!(requests_ended = report.requests_ended, drained = report.drained, "ended");
     Ok(if report.requests_ended && report.drained { Exit::Done } else { Exit::Failed })

@@ -2,20 +2,23 @@ use std::time::Duration;
 
 use axum::{
     extract::Request,
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
 };
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use ottla::envelope::{DecodeError, Schema};
 use serde::de::DeserializeOwned;
 
-use super::Problem;
+use super::{Problem, ending::Ending};
 
 /// The largest body that is read, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
 
 /// How long a client may take to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The same once the server is to end.
+const LAST_CALL: Duration = Duration::from_secs(1);
 
 /// A body that has been read, checked and understood.
 #[derive(Debug)]
@@ -29,17 +32,20 @@ pub struct JsonBody<T> {
 /// Reads a request's JSON body, at most [`MAX_BODY`] bytes, and checks it against `schema`.
 ///
 /// # Errors
-/// A problem document with everything that is wrong: 400, 408, 413 or 415.
+/// A problem document with everything that is wrong: 400, 408, 413 or 415; 503 if the server ends before the body came.
 ///
 /// # Cancel safety
 /// Dropping it drops the part of the body that has been read.
 pub async fn read_json<T: DeserializeOwned>(request: Request, schema: &Schema) -> Result<JsonBody<T>, Problem> {
     let (parts, body) = request.into_parts();
-    if !is_json(&parts.headers) {
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body must be application/json."));
-    }
-    let body = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY).collect())
-        .await
+    acceptable(&parts.headers).map_err(|why| Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, why))?;
+    let ending = parts.extensions.get::<Ending>().cloned();
+    let body = tokio::select! {
+        biased;
+        body = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY).collect()) => body,
+        () = last_call(ending) => return Err(Problem::try_again(1, "The service ends before the body has arrived.")),
+    };
+    let body = body
         .map_err(|_| Problem::new(StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time."))?
         .map_err(unreadable)?;
     let value = parse(&body.to_bytes(), schema)?;
@@ -60,10 +66,33 @@ fn whole(detail: String) -> Problem {
     Problem::invalid(&[ottla::envelope::Problem::new("", detail)])
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
-    let Some(Ok(value)) = headers.get(header::CONTENT_TYPE).map(|value| value.to_str()) else { return false };
-    let media_type = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    media_type == "application/json" || (media_type.starts_with("application/") && media_type.ends_with("+json"))
+/// Completes when bodies are not waited for any more, because the server is to end.
+async fn last_call(ending: Option<Ending>) {
+    let Some(mut ending) = ending else { return std::future::pending().await };
+    ending.told().await;
+    tokio::time::sleep(LAST_CALL).await;
+}
+
+/// Whether the body says that it is JSON, which is UTF-8 (RFC 8259, 8.1), and not compressed.
+fn acceptable(headers: &HeaderMap) -> Result<(), &'static str> {
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    let (Some(media_type), None) = (types.next().and_then(|value| value.to_str().ok()), types.next()) else {
+        return Err("The body must be application/json.");
+    };
+    let mut parts = media_type.split(';').map(|part| part.trim().to_ascii_lowercase());
+    let name = parts.next().unwrap_or_default();
+    if name != "application/json" && !(name.starts_with("application/") && name.ends_with("+json")) {
+        return Err("The body must be application/json.");
+    }
+    let charset = |part: String| part.strip_prefix("charset=").map(|charset| charset.trim_matches('"').to_owned());
+    if parts.filter_map(charset).any(|charset| charset != "utf-8") {
+        return Err("The body must be in UTF-8.");
+    }
+    let plain = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if !headers.get_all(header::CONTENT_ENCODING).iter().all(plain) {
+        return Err("The body must not be compressed.");
+    }
+    Ok(())
 }
 
 fn unreadable(error: Box<dyn std::error::Error + Send + Sync>) -> Problem {

@@ -1,8 +1,15 @@
 //! HTTP as every service speaks it: bounded connections, bounded bodies, problem documents.
 
+mod connection;
+mod descriptors;
+mod ending;
 mod json;
 mod problem;
 mod server;
+mod wire;
+
+#[cfg(test)]
+mod tests;
 
 pub use json::{JsonBody, MAX_BODY, read_json};
 pub use problem::{Problem, method_not_allowed, not_found};

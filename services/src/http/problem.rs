@@ -46,19 +46,36 @@ impl Problem {
     pub fn status(&self) -> StatusCode {
         self.status
     }
-}
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
+    /// The whole response in HTTP/1.1, for a connection that ends with it.
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        let (status, document) = (self.status, self.document());
+        format!(
+            "HTTP/1.1 {status}\r\ncontent-type: {MEDIA_TYPE}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{document}",
+            document.len()
+        )
+        .into_bytes()
+    }
+
+    fn document(self) -> String {
         let mut document = Map::new();
         document.insert("type".into(), "about:blank".into());
         document.insert("title".into(), self.status.canonical_reason().unwrap_or("Error").into());
         document.insert("status".into(), self.status.as_u16().into());
         document.insert("detail".into(), self.detail.into());
         document.extend(self.more);
-        let headers = [(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"))];
-        let mut response = (self.status, headers, Value::Object(document).to_string()).into_response();
-        if let Some(seconds) = self.retry_after_s {
+        Value::Object(document).to_string()
+    }
+}
+
+const MEDIA_TYPE: &str = "application/problem+json";
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, retry_after_s) = (self.status, self.retry_after_s);
+        let headers = [(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE))];
+        let mut response = (status, headers, self.document()).into_response();
+        if let Some(seconds) = retry_after_s {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         response

@@ -1,42 +1,52 @@
-use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
 use ottla::{Env, Task};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
 };
 
-/// What a client may use up.
+use super::{connection, descriptors, ending::Ending, method_not_allowed, not_found};
+
+/// What clients may use up.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     connections: usize,
-    header_timeout: Duration,
+    pub(super) header_timeout: Duration,
+    pub(super) write_timeout: Duration,
 }
+
+/// Connections at a time, where the system does not set a lower limit.
+const CONNECTIONS: usize = 1024;
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 1024, header_timeout: Duration::from_secs(15) }
+        // The other half is for brokers and the store: clients must not keep the service from reaching them.
+        let connections = descriptors::limit().map_or(CONNECTIONS, |limit| (limit / 2).clamp(1, CONNECTIONS));
+        Self { connections, header_timeout: Duration::from_secs(15), write_timeout: Duration::from_secs(15) }
     }
 }
 
 impl Limits {
-    /// Connections at a time; further ones wait in the system's backlog. Default: 1024.
+    /// Connections at a time; further ones wait in the system's backlog. Default: 1024, or half of the files that the
+    /// process may have open if that is less.
     #[must_use]
     pub fn connections(self, connections: usize) -> Self {
         Self { connections, ..self }
     }
 
-    /// How long a request's headers, or a next request on a connection, are waited for. Default: 15 s.
+    /// How long a request's head, or a next request on a connection, is waited for. Default: 15 s.
     #[must_use]
     pub fn header_timeout(self, header_timeout: Duration) -> Self {
         Self { header_timeout, ..self }
+    }
+
+    /// How long a client may take nothing of an answer. Default: 15 s.
+    #[must_use]
+    pub fn write_timeout(self, write_timeout: Duration) -> Self {
+        Self { write_timeout, ..self }
     }
 }
 
@@ -48,11 +58,9 @@ pub struct Server {
     task: Task,
 }
 
-/// The largest request head, in bytes.
-const MAX_HEAD: usize = 64 * 1024;
-
 impl Server {
-    /// Listens on `addr` (port 0: any) and serves `router`.
+    /// Listens on `addr` (port 0: any) and serves `router`; what it has no path or method for is refused by a problem
+    /// document.
     ///
     /// # Errors
     /// The address cannot be listened on.
@@ -63,7 +71,8 @@ impl Server {
         let listener = TcpListener::bind(addr).await?;
         let addr = listener.local_addr()?;
         let (stop, stopped) = watch::channel(false);
-        let task = env.spawn("http", accept(env.clone(), listener, router, limits, stopped));
+        let router = router.fallback(not_found).method_not_allowed_fallback(method_not_allowed);
+        let task = env.spawn("http", accept(env.clone(), listener, router, limits, Ending::new(stopped)));
         Ok(Self { addr, stop, task })
     }
 
@@ -83,17 +92,21 @@ impl Server {
     }
 }
 
-async fn accept(env: Env, listener: TcpListener, router: Router, limits: Limits, mut stopped: watch::Receiver<bool>) {
+async fn accept(env: Env, listener: TcpListener, router: Router, limits: Limits, mut ending: Ending) {
     let free = Arc::new(Semaphore::new(limits.connections));
     let mut connections = FuturesUnordered::new();
+    let asked = ending.clone();
     loop {
         tokio::select! {
             biased;
-            () = told(&mut stopped) => break,
+            () = ending.told() => break,
             Some(_) = connections.next() => {}
             (permit, stream) = next(&listener, &free) => {
-                let serving = serve(stream, router.clone(), limits, stopped.clone(), permit);
-                connections.push(env.spawn("http connection", serving));
+                let serving = connection::serve(stream, router.clone(), limits, asked.clone());
+                connections.push(env.spawn("http connection", async move {
+                    serving.await;
+                    drop(permit);
+                }));
             }
         }
     }
@@ -101,128 +114,25 @@ async fn accept(env: Env, listener: TcpListener, router: Router, limits: Limits,
     while connections.next().await.is_some() {}
 }
 
+/// Out of descriptors, most likely: at once again would only spin.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+/// How many failures in a row are told of once.
+const FAILURES_TOLD: u32 = 50;
+
 async fn next(listener: &TcpListener, free: &Arc<Semaphore>) -> (Option<OwnedSemaphorePermit>, TcpStream) {
     // The semaphore is never closed, so there always is a permit.
     let permit = Arc::clone(free).acquire_owned().await.ok();
+    let mut failures = 0_u32;
     loop {
         match listener.accept().await {
             Ok((stream, _)) => return (permit, stream),
             Err(error) => {
-                // Out of file descriptors, most likely: at once again would only spin.
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                if failures.is_multiple_of(FAILURES_TOLD) {
+                    tracing::warn!(%error, failures, again_in = ?ACCEPT_AGAIN, "cannot accept connections; they wait");
+                }
+                failures = failures.saturating_add(1);
+                tokio::time::sleep(ACCEPT_AGAIN).await;
             }
         }
-    }
-}
-
-async fn serve(
-    stream: TcpStream,
-    router: Router,
-    limits: Limits,
-    mut stopped: watch::Receiver<bool>,
-    permit: Option<OwnedSemaphorePermit>,
-) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "a connection ended as it began");
-        return;
-    }
-    let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(limits.header_timeout).max_buf_size(MAX_HEAD);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
-    let result = tokio::select! {
-        biased;
-        () = told(&mut stopped) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-        result = connection.as_mut() => result,
-    };
-    if let Err(error) = result {
-        tracing::debug!(%error, "a connection ended");
-    }
-    drop(permit);
-}
-
-/// Waits until the server is to stop, or is gone.
-async fn told(stopped: &mut watch::Receiver<bool>) {
-    // The value that it waited for is a lock, which must not be held any longer.
-    let _ = stopped.wait_for(|stopped| *stopped).await;
-}
-
-#[cfg(test)]
-mod tests {
-    use std::net::Ipv4Addr;
-
-    use axum::routing::get;
-    use tokio::{
-        io::{AsyncReadExt, AsyncWriteExt},
-        sync::Notify,
-        time::timeout,
-    };
-
-    use super::*;
-
-    const LONG: Duration = Duration::from_secs(20);
-
-    async fn start(router: Router, limits: Limits) -> Server {
-        Server::start(&Env::system(), (Ipv4Addr::LOCALHOST, 0).into(), router, limits).await.expect("listens")
-    }
-
-    async fn connect(server: &Server, text: &str) -> TcpStream {
-        let mut stream = TcpStream::connect(server.addr()).await.expect("connects");
-        stream.write_all(text.as_bytes()).await.expect("writes");
-        stream
-    }
-
-    async fn read_all(mut stream: TcpStream) -> String {
-        let mut text = Vec::new();
-        // A reset is an end, too.
-        let _ = timeout(LONG, stream.read_to_end(&mut text)).await.expect("the server ends it");
-        String::from_utf8(text).expect("text")
-    }
-
-    #[tokio::test]
-    async fn a_client_that_does_not_finish_its_headers_is_given_up() {
-        let limits = Limits::default().header_timeout(Duration::from_millis(50));
-        let server = start(Router::new(), limits).await;
-        let stream = connect(&server, "GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ").await;
-        assert!(!read_all(stream).await.contains("200"));
-    }
-
-    #[tokio::test]
-    async fn a_running_request_is_answered_before_the_end() {
-        let (entered, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let handler = {
-            let (entered, go) = (Arc::clone(&entered), Arc::clone(&go));
-            async move || {
-                entered.notify_one();
-                go.notified().await;
-                "done"
-            }
-        };
-        let server = start(Router::new().route("/", get(handler)), Limits::default()).await;
-        let stream = connect(&server, "GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
-        timeout(LONG, entered.notified()).await.expect("it arrives");
-        let (ended, answer) = tokio::join!(server.shutdown(LONG), async {
-            go.notify_one();
-            read_all(stream).await
-        });
-        assert!(ended);
-        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("done"), "{answer}");
-    }
-
-    #[tokio::test]
-    async fn connections_beyond_the_limit_wait() {
-        let router = Router::new().route("/", get(async || "done"));
-        let server = start(router, Limits::default().connections(1)).await;
-        let request = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-        let idle = connect(&server, "").await;
-        let waiting = connect(&server, request).await;
-        let mut byte = [0];
-        let early = timeout(Duration::from_millis(100), waiting.peek(&mut byte)).await;
-        assert!(early.is_err(), "answered beside another connection");
-        drop(idle);
-        assert!(read_all(waiting).await.starts_with("HTTP/1.1 200"));
     }
 }
