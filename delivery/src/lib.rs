@@ -30,6 +30,8 @@ pub use settlement::{Acked, Pending, Released, Settled, Settlement};
 #[cfg(feature = "redb")]
 pub use store::RedbStore;
 pub use store::{Expected, MemoryStore, Op, Row, Store, StoreError, StreamEntry, Unit};
+#[cfg(feature = "postgres")]
+pub use store::{PostgresStore, PostgresStoreBuilder};
 pub use worker::{
     ConfigError, HealthHandle, Route, StallReason, StalledPartition, Worker, WorkerBuilder, WorkerError, WorkerHealth,
     WorkerObserver, WorkerReport,

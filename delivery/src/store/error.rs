@@ -16,6 +16,30 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
+    /// Settings, or the name of a table, that cannot be.
+    Invalid {
+        /// All that is wrong.
+        problems: Vec<String>,
+    },
+    /// The server cannot be reached, starts, stops or has no connection free; it passes without anybody's doing here.
+    Unavailable {
+        /// Which server, and what it or the network said.
+        detail: String,
+        /// Whether the unit of work may have been applied all the same.
+        maybe_applied: bool,
+    },
+    /// A newer version of the program has changed the tables, and this one does not know how.
+    NewerSchema {
+        /// The schema's version.
+        found: u32,
+        /// The newest that this program knows.
+        known: u32,
+    },
+    /// Somebody else's table has the name of one of the store's.
+    ForeignTable {
+        /// The table.
+        table: String,
+    },
     /// The disk is full; nothing was applied.
     Full {
         /// What the backend said.
@@ -40,7 +64,12 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the unit of work may have been applied.
     pub fn maybe_applied(&self) -> bool {
-        matches!(self, Self::Io { maybe_applied: true, .. })
+        matches!(self, Self::Io { maybe_applied: true, .. } | Self::Unavailable { maybe_applied: true, .. })
+    }
+
+    /// Whether the same call may succeed later without anybody changing anything.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Conflict { .. } | Self::Unavailable { .. })
     }
 
     /// Whether a unit of work lost against another one: a rerun of the handler helps.
@@ -60,6 +89,17 @@ impl fmt::Display for StoreError {
                 "{} is open already: a redb file belongs to one process, so run the services that share it in one",
                 path.display()
             ),
+            Self::Invalid { problems } => f.write_str(&problems.join("; ")),
+            Self::Unavailable { detail, maybe_applied } => {
+                write!(f, "the store is not available: {detail}")?;
+                if *maybe_applied { f.write_str(" (it may have been applied)") } else { Ok(()) }
+            }
+            Self::NewerSchema { found, known } => {
+                write!(f, "the store's tables are of version {found}, and this program knows {known}: it is too old")
+            }
+            Self::ForeignTable { table } => {
+                write!(f, "there is a table {table} that is not the store's: give the store a database of its own")
+            }
             Self::Full { detail } => write!(f, "the store's disk is full: {detail}"),
             Self::Io { detail, maybe_applied } => {
                 write!(f, "the store failed: {detail}")?;

@@ -2,6 +2,8 @@
 
 mod error;
 mod memory;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "redb")]
 mod redb;
 #[cfg(test)]
@@ -10,6 +12,8 @@ mod unit;
 
 pub use error::StoreError;
 pub use memory::MemoryStore;
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresStore, PostgresStoreBuilder};
 #[cfg(feature = "redb")]
 pub use redb::RedbStore;
 pub use unit::{Expected, Op, Unit};
