@@ -19,7 +19,7 @@ pub const STOCK: &str = "stock";
 /// The event store: one [`StoredOrder`] an order, by order id.
 pub const ORDERS: &str = "orders";
 /// What is known of an order, by order id: an [`OrderState`].
-pub const ORDER_STATES: &str = "order-states";
+pub const ORDER_STATES: &str = "order_states";
 
 /// A row of the event store.
 #[derive(Clone, Debug, Deserialize, Serialize)]
