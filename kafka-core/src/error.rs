@@ -114,6 +114,8 @@ pub enum ErrorKind {
     },
     /// A batch of a partition cannot be read: it is corrupt, or larger than a limit. Its cause says why.
     UnreadableBatch {
+        /// Who sent it, if that is still known.
+        broker: Option<BrokerAddr>,
         /// The partition.
         topic_partition: TopicPartition,
         /// The batch's first offset.
@@ -302,8 +304,11 @@ impl fmt::Display for Error {
             ErrorKind::TopicRecreated { topic_partition, offset } => {
                 write!(f, "the topic of {topic_partition} was made anew, offset {offset} is of the one before")
             }
-            ErrorKind::UnreadableBatch { topic_partition, base_offset, next_offset } => {
+            ErrorKind::UnreadableBatch { broker, topic_partition, base_offset, next_offset } => {
                 write!(f, "the batch at offset {base_offset} of {topic_partition} cannot be read")?;
+                if let Some(broker) = broker {
+                    write!(f, " as {} sent it", self.at(broker))?;
+                }
                 match next_offset {
                     Some(next_offset) => write!(f, ", the partition goes on at {next_offset}"),
                     None => Ok(()),

@@ -97,18 +97,35 @@ async fn pass(client: TcpStream, upstream: String, lie: Arc<Lie>) {
     }
 }
 
+/// What a broker may not know is asked for its versions instead, so that there is an answer in its turn: SaslHandshake
+/// and SaslAuthenticate are the lie's alone.
+const UNKNOWN: [i16; 2] = [17, 36];
+const API_VERSIONS: i16 = 18;
+/// Kafka: `socket.request.max.bytes`.
+const REQUEST_BYTES_MAX: usize = 100 << 20;
+
 async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, waiting: &Waiting) -> io::Result<()> {
-    loop {
+    for number in 0.. {
         let frame = read_frame(&mut from).await?;
         let [a, b, c, d, e, f, g, h, ..] = *frame else { return Err(io::Error::other("a request without a header")) };
         let request = Request {
             api: i16::from_be_bytes([a, b]),
             version: i16::from_be_bytes([c, d]),
             correlation_id: i32::from_be_bytes([e, f, g, h]),
+            number,
+            body: frame.get(8..).unwrap_or_default().to_vec(),
         };
+        let passed = if UNKNOWN.contains(&request.api) { framed(&versions(&request)) } else { framed(&frame) };
         waiting.lock().unwrap_or_else(PoisonError::into_inner).push_back(request);
-        to.write_all(&framed(&frame)).await?;
+        to.write_all(&passed).await?;
     }
+    Ok(())
+}
+
+/// ApiVersions 0 of a client without a name, in the place of `request`.
+fn versions(request: &Request) -> Vec<u8> {
+    let head = [API_VERSIONS.to_be_bytes(), [0, 0]].concat();
+    [&head[..], &request.correlation_id.to_be_bytes(), &(-1_i16).to_be_bytes()].concat()
 }
 
 async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, waiting: &Waiting, lie: &Lie) -> io::Result<()> {
@@ -141,6 +158,9 @@ async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, waiting: &Wait
 
 async fn read_frame(from: &mut OwnedReadHalf) -> io::Result<Vec<u8>> {
     let length = usize::try_from(from.read_i32().await?).map_err(io::Error::other)?;
+    if length > REQUEST_BYTES_MAX {
+        return Err(io::Error::other("a frame that no broker takes"));
+    }
     let mut frame = vec![0; length];
     from.read_exact(&mut frame).await?;
     Ok(frame)

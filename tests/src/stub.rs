@@ -17,6 +17,10 @@ pub struct Request {
     pub version: i16,
     /// What the answer must begin with.
     pub correlation_id: i32,
+    /// How many came before it on its connection.
+    pub number: usize,
+    /// What followed: the client's name, and what it wants.
+    pub body: Vec<u8>,
 }
 
 /// What a stub says to a request.
@@ -51,6 +55,21 @@ impl Stub {
     /// # Errors
     /// No port can be had.
     pub async fn answering(answer: impl Fn(&Request) -> Answer + Clone + Send + 'static) -> io::Result<Self> {
+        Self::serving(move |stream| serve(stream, answer.clone())).await
+    }
+
+    /// Speaks TLS, refuses every handshake, and hangs up on who says anything else.
+    ///
+    /// # Errors
+    /// No port can be had.
+    pub async fn tls() -> io::Result<Self> {
+        Self::serving(refuse).await
+    }
+
+    async fn serving<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> io::Result<Self>
+    where
+        F: Future<Output = io::Result<()>> + Send + 'static,
+    {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let mut tasks = JoinSet::new();
@@ -58,11 +77,8 @@ impl Stub {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 while connections.try_join_next().is_some() {}
-                let answer = answer.clone();
-                connections.spawn(async move {
-                    // Its end is the client's business: a closed connection is nothing to report.
-                    let _ = serve(stream, answer).await;
-                });
+                // Its end is the client's business: a closed connection is nothing to report.
+                connections.spawn(serve(stream));
             }
         });
         Ok(Self { address, _tasks: tasks })
@@ -75,14 +91,15 @@ impl Stub {
 }
 
 async fn serve(mut stream: TcpStream, answer: impl Fn(&Request) -> Answer) -> io::Result<()> {
-    loop {
+    for number in 0.. {
         let length = usize::try_from(stream.read_i32().await?).map_err(io::Error::other)?;
         let api = stream.read_i16().await?;
         let version = stream.read_i16().await?;
         let correlation_id = stream.read_i32().await?;
         let rest = u64::try_from(length.saturating_sub(8)).map_err(io::Error::other)?;
-        tokio::io::copy(&mut (&mut stream).take(rest), &mut tokio::io::sink()).await?;
-        match answer(&Request { api, version, correlation_id }) {
+        let mut body = Vec::new();
+        (&mut stream).take(rest).read_to_end(&mut body).await?;
+        match answer(&Request { api, version, correlation_id, number, body }) {
             Answer::Silence => {}
             Answer::Bytes(bytes) => stream.write_all(&bytes).await?,
             Answer::Body(body) => {
@@ -92,6 +109,18 @@ async fn serve(mut stream: TcpStream, answer: impl Fn(&Request) -> Answer) -> io
             }
         }
     }
+    Ok(())
+}
+
+/// A TLS handshake's record and an alert that ends one, by their types.
+const HANDSHAKE: u8 = 22;
+const NO_COMMON_SUITE: [u8; 7] = [21, 3, 3, 0, 2, 2, 40];
+
+async fn refuse(mut stream: TcpStream) -> io::Result<()> {
+    if stream.read_u8().await? == HANDSHAKE {
+        stream.write_all(&NO_COMMON_SUITE).await?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

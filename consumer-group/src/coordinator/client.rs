@@ -122,8 +122,9 @@ impl Requests for ClientRequests {
             [] => (Assignments::new(), None),
             _ => self.assign(&round).await.map(|(assignments, topics)| (assignments, Some(topics)))?,
         };
-        let answer = self.barrier(to, &sync_request(&self.config, &member, round.assignor, &assignments)).await?;
-        Ok(Synced { partitions: sync_answer(round.assignor, &answer)?.partitions(), led })
+        let request = sync_request(&self.config, &member, round.assignor, &assignments);
+        let answer = self.barrier(to.clone(), &request).await?;
+        Ok(Synced { partitions: sync_answer(round.assignor, &to, &answer)?.partitions(), led })
     }
 
     async fn heartbeat(&self, to: BrokerAddr, member: MemberId) -> Result<(), Error> {

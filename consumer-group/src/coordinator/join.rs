@@ -6,7 +6,7 @@ use std::{
 };
 
 use ottla_kafka_core::{
-    Error, ErrorCode, ErrorKind,
+    BrokerAddr, Error, ErrorCode, ErrorKind,
     protocol::{
         kafka_protocol::protocol::StrBytes,
         messages::{
@@ -76,7 +76,7 @@ pub(super) fn subscribers(members: &[JoinedMember]) -> Vec<Subscriber> {
         let topics = match Subscription::decode(&member.metadata) {
             Ok(subscription) => subscription.topics.into_iter().map(Arc::from).collect(),
             Err(error) => {
-                tracing::warn!(member = member.member_id, %error, "this member gets no partitions");
+                tracing::warn!(member = member.member_id, "a group member's metadata: {error}; it gets no partitions");
                 BTreeSet::new()
             }
         };
@@ -106,14 +106,21 @@ pub(super) fn sync_request(
         .with_assignments(assignments.into_iter().map(assignment).collect())
 }
 
-/// The member's own partitions.
-pub(super) fn sync_answer(assignor: Assignor, answer: &SyncGroupResponse) -> Result<Assignment, Error> {
+/// The member's own partitions, as the coordinator at `from` passes them on from the leader.
+pub(super) fn sync_answer(
+    assignor: Assignor,
+    from: &BrokerAddr,
+    answer: &SyncGroupResponse,
+) -> Result<Assignment, Error> {
     let code = ErrorCode(answer.error_code);
     if !code.is_none() {
         return Err(Error::broker(code, "SyncGroup"));
     }
     chosen("SyncGroup", &[assignor], answer.protocol_name.as_ref())?;
-    Ok(Assignment::decode(&answer.assignment)?)
+    Assignment::decode(&answer.assignment).map_err(|malformed| {
+        let detail = format!("the assignment in its answer to SyncGroup: {malformed}");
+        Error::new(ErrorKind::Protocol { broker: Some(from.clone()), detail })
+    })
 }
 
 /// The assignor that the group chose. Older versions do not always name it; a name that was not offered would be read
@@ -167,6 +174,14 @@ mod tests {
         check(Some("roundrobin"), Ok(Assignor::RoundRobin));
         check(None, Ok(Assignor::RoundRobin));
         check(Some("sticky"), Err("'sticky', which was not offered"));
+    }
+
+    #[test]
+    fn an_assignment_that_cannot_be_read_is_called_one_and_its_coordinator_named() {
+        let answer = SyncGroupResponse::default().with_assignment(vec![0, 0, 0x7f, 0xff, 0xff, 0xff].into());
+        let error = sync_answer(Assignor::Range, &BrokerAddr::new("coordinator.example", 9092), &answer);
+        let text = error.expect_err("no assignment").to_string();
+        assert!(text.contains("coordinator.example:9092") && text.contains("assignment"), "{text}");
     }
 
     #[test]

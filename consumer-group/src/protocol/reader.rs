@@ -3,21 +3,14 @@
 use std::fmt;
 
 use bytes::{BufMut, Bytes};
-use ottla_kafka_core::{Error, ErrorKind};
 
-/// Bytes of another member that are not what the protocol says.
+/// Bytes of another member that are not what the protocol says: how that shows. Who reads them says what they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed(&'static str);
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a group member's metadata: {}", self.0)
-    }
-}
-
-impl From<Malformed> for Error {
-    fn from(malformed: Malformed) -> Self {
-        Self::new(ErrorKind::Protocol { broker: None, detail: malformed.to_string() })
+        f.write_str(self.0)
     }
 }
 

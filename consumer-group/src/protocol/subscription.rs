@@ -144,7 +144,7 @@ mod tests {
         let bytes = [&[0, 1][..], &i32::MAX.to_be_bytes(), &[0, 0]].concat();
         assert_eq!(
             Subscription::decode(&bytes).map_err(|m| m.to_string()),
-            Err("a group member's metadata: an array claims more than there is".to_owned())
+            Err("an array claims more than there is".to_owned())
         );
     }
 }

@@ -52,6 +52,10 @@ pub(super) async fn call<A: Api>(
             Err(error) if idle >= IDLE && ended(&error) && !error.maybe_applied() => {
                 tracing::debug!(%error, "an idle connection had ended; another is opened");
             }
+            Err(error) if connection.is_unwelcome() => {
+                let known = client.shared.connections.unwelcome(&connection, kind, deadline).await;
+                return Err(known.unwrap_or(error));
+            }
             answered => return answered,
         }
     }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::{Isolation, aborted::Aborted};
 use crate::{
+    connector::BrokerAddr,
     protocol::FetchedPartition,
     record::{Batch, RecordError, batches},
 };
@@ -13,6 +14,8 @@ use crate::{
 pub(super) struct Opened {
     /// The batches that the reader sees, each with the offset behind it and the hidden ones that follow it.
     pub(super) batches: VecDeque<(Batch, i64)>,
+    /// Who sent it, for errors.
+    pub(super) broker: Option<BrokerAddr>,
     /// What was asked for.
     asked: i64,
     /// The offset behind all of this.
@@ -32,9 +35,9 @@ pub(super) enum Broken {
 }
 
 impl Opened {
-    /// Opens what came from offset `asked` on. A batch that is not all there ends it.
-    pub(super) fn open(asked: i64, answer: FetchedPartition, isolation: Isolation) -> Self {
-        let mut opened = Self { batches: VecDeque::new(), asked, next_offset: asked, broken: None };
+    /// Opens what came of `broker` from offset `asked` on. A batch that is not all there ends it.
+    pub(super) fn open(broker: Option<BrokerAddr>, asked: i64, answer: FetchedPartition, isolation: Isolation) -> Self {
+        let mut opened = Self { batches: VecDeque::new(), broker, asked, next_offset: asked, broken: None };
         let mut aborted = Aborted::new(answer.aborted, isolation);
         for batch in batches(answer.records) {
             if let Err(broken) = batch.map_err(Broken::Batch).and_then(|batch| opened.push(batch, &mut aborted)) {

@@ -75,8 +75,27 @@ pub(super) fn targets() -> Vec<Target> {
         OffsetDeleteRequest,
         DescribeClusterRequest,
         DescribeLogDirsRequest,
+        ConsumerGroupHeartbeatRequest,
+        ConsumerGroupDescribeRequest,
+        DescribeTopicPartitionsRequest,
     ];
     targets.push(Target { name: api_name(Produce::KEY), run: decode::<Produce>, seeds: plain::<ProduceRequest> });
     targets.push(Target { name: api_name(Fetch::KEY), run: decode::<Fetch>, seeds: plain::<FetchRequest> });
     targets
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::protocol::keys;
+
+    #[test]
+    fn every_answer_that_the_client_reads_is_fuzzed() {
+        let fuzzed: BTreeSet<&str> = targets().iter().map(|target| target.name).collect();
+        let read: BTreeSet<&str> = keys().map(api_name).collect();
+        assert_eq!(fuzzed, read, "protocol/versions.rs and this list");
+        assert!(targets().iter().all(|target| !(target.seeds)().is_empty()), "each begins with honest answers");
+    }
 }

@@ -12,7 +12,13 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{adapter::Call, ending::KillSwitch, gate::Gate, negotiate::Versions, stream::Stream};
+use super::{
+    adapter::Call,
+    ending::{Fault, KillSwitch},
+    gate::Gate,
+    negotiate::Versions,
+    stream::Stream,
+};
 use crate::{
     connector::BrokerAddr,
     error::{Error, ErrorKind},
@@ -57,7 +63,6 @@ impl Connection {
     }
 
     /// The broker's address.
-    #[cfg(feature = "sasl")]
     pub(super) fn broker(&self) -> &BrokerAddr {
         &self.broker
     }
@@ -70,6 +75,11 @@ impl Connection {
     /// Whether it has ended.
     pub(super) fn is_ended(&self) -> bool {
         self.kill.reason().is_some()
+    }
+
+    /// Whether it ended as with a client that has not said who it is.
+    pub(crate) fn is_unwelcome(&self) -> bool {
+        self.kill.ending().is_some_and(|ending| ending.fault == Fault::Unwelcome)
     }
 
     /// It is given to a caller: how long nobody had it.

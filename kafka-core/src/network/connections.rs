@@ -183,6 +183,21 @@ impl Connections {
         ConnectionCounts { opened: self.dial.opened.load(Relaxed), failed: self.dial.failed.load(Relaxed) }
     }
 
+    /// Why `connection` ended at its first request, if its listener wants SASL and we have none.
+    pub(crate) async fn unwelcome(
+        &self,
+        connection: &Connection,
+        kind: ConnectionKind,
+        deadline: Instant,
+    ) -> Option<Error> {
+        let Dial { config, env, connector, .. } = &*self.dial;
+        if config.security.is_authenticated() {
+            return None;
+        }
+        let opening = Opening { broker: connection.broker(), kind, config, connector: &**connector, env };
+        timeout_at(deadline, opening.wants_sasl()).await.ok().flatten()
+    }
+
     /// Whether any connection is live.
     pub(crate) fn any_live(&self) -> bool {
         self.slots(|slots| {

@@ -24,6 +24,8 @@ pub(super) struct Ending {
 pub(super) enum Fault {
     /// Nothing: the network, the broker or a caller ended it.
     Lost,
+    /// It told its versions and closed at the first request: as who wants SASL does, or a broker that goes down.
+    Unwelcome,
     /// It is no Kafka broker, or its listener is another kind.
     NotKafka,
     /// TLS failed after the handshake: TLS 1.3 refuses a client's certificate only then.
@@ -49,7 +51,7 @@ impl Ending {
     pub(super) fn error(self, broker: &BrokerAddr) -> Error {
         let (broker, detail) = (broker.clone(), self.reason);
         Error::new(match self.fault {
-            Fault::Lost => ErrorKind::Disconnected { broker, reason: detail },
+            Fault::Lost | Fault::Unwelcome => ErrorKind::Disconnected { broker, reason: detail },
             Fault::NotKafka => ErrorKind::NotKafka { broker, detail },
             #[cfg(feature = "tls")]
             Fault::Tls => ErrorKind::Tls { broker, detail },

@@ -8,6 +8,7 @@ mod frames;
 #[cfg(feature = "fuzzing")]
 mod fuzzed;
 mod gate;
+mod listener;
 mod negotiate;
 mod open;
 mod outbox;

@@ -35,32 +35,58 @@ impl Opening<'_> {
     /// What failed, and at which step; nothing that a caller wants was sent.
     pub(super) async fn run(self) -> Result<Arc<Connection>, Error> {
         let by = Deadline::after(self.config.connect_timeout);
+        let connection = self.agree(&by).await?;
+        #[cfg(feature = "sasl")]
+        if let Some(sasl) = &self.config.security.sasl {
+            let what = || format!("{} authentication with {}", sasl.name(), self.broker);
+            by.limit(what, connection.authenticate(sasl, self.env)).await?;
+        }
+        Ok(connection)
+    }
+
+    /// Opens one that only knows the versions: nobody is authenticated.
+    ///
+    /// # Errors
+    /// As of [`run`](Self::run).
+    pub(super) async fn without_sasl(&self) -> Result<Arc<Connection>, Error> {
+        self.agree(&Deadline::after(self.config.connect_timeout)).await
+    }
+
+    async fn agree(&self, by: &Deadline) -> Result<Arc<Connection>, Error> {
         let broker = self.broker;
         let io = by.limit(|| format!("connecting to {broker}"), self.connect()).await?;
         #[cfg(feature = "tls")]
         let io = match &self.config.security.tls {
             Some(tls) => {
                 let what = || format!("the TLS handshake with {broker}; does it speak TLS?");
-                by.limit(what, super::tls::handshake(tls, broker, io)).await?
+                match by.limit(what, super::tls::handshake(tls, broker, io)).await {
+                    Err(error) if matches!(error.kind(), ErrorKind::Connect { .. }) => {
+                        return Err(by.known(self.wants_plaintext()).await.unwrap_or(error));
+                    }
+                    shaken => shaken?,
+                }
             }
             None => io,
         };
         let what = || format!("agreeing on versions with {broker}; does it speak Kafka, and without TLS?");
-        let connection = by.limit(what, self.negotiate(io)).await?;
-        #[cfg(feature = "sasl")]
-        if let Some(sasl) = &self.config.security.sasl {
-            let what = || format!("{} authentication with {broker}", sasl.name());
-            by.limit(what, connection.authenticate(sasl, self.env)).await?;
+        match by.limit(what, self.negotiate(io)).await {
+            Err(error) if self.is_plaintext() && matches!(error.kind(), ErrorKind::Disconnected { .. }) => {
+                Err(by.known(self.wants_tls()).await.unwrap_or(error))
+            }
+            agreed => agreed,
         }
-        Ok(connection)
     }
 
-    async fn connect(&self) -> Result<Io, Error> {
+    fn is_plaintext(&self) -> bool {
+        !self.config.security.is_encrypted()
+    }
+
+    pub(super) async fn connect(&self) -> Result<Io, Error> {
         let refused = || Error::new(ErrorKind::Connect { broker: self.broker.clone() });
         self.connector.connect(self.broker).await.map_err(|error| refused().with_source(error))
     }
 
-    async fn negotiate(&self, io: Io) -> Result<Arc<Connection>, Error> {
+    pub(super) async fn negotiate(&self, io: Io) -> Result<Arc<Connection>, Error> {
         let answer_bytes_max = self.kind.answer_bytes_max(self.config.fetch_answer_bytes_max);
         let (stream, kill, gate) = Stream::new(io, answer_bytes_max);
         let mut messenger = Messenger::new(stream, answer_bytes_max, self.config.client_id.as_str().into());
@@ -84,6 +110,11 @@ struct Deadline {
 impl Deadline {
     fn after(limit: Duration) -> Self {
         Self { at: Instant::now() + limit, limit }
+    }
+
+    /// What a second look shows, if there is time for one.
+    async fn known(&self, look: impl Future<Output = Option<Error>>) -> Option<Error> {
+        timeout_at(self.at, look).await.ok().flatten()
     }
 
     async fn limit<T>(

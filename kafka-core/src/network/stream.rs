@@ -143,11 +143,14 @@ impl Stream {
         if self.answered == 0 && head.starts_with(&TLS_ALERT) {
             return self.fail(not_kafka(head));
         }
+        // ApiVersions is answered before a client has said who it is.
+        if (self.answered, self.awaited.is_empty()) == (1, false) {
+            let reason = "the broker closed it at its first request; does it want SASL?";
+            return self.fail(Ending::new(Fault::Unwelcome, reason));
+        }
         let reason = match (self.answered, self.awaited.is_empty()) {
             (0, _) if head.is_empty() => "the broker closed it without a word; does it want TLS?",
             (0, _) => "the broker closed it in its first answer",
-            // ApiVersions is answered before a client has said who it is.
-            (1, false) => "the broker closed it at its first request; does it want SASL?",
             (_, false) => "the broker closed it without an answer",
             (_, true) => "the broker closed it",
         };

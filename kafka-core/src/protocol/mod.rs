@@ -24,4 +24,6 @@ pub use fetch::{AbortedTransaction, Fetch, FetchAnswer, FetchPartition, FetchTop
 pub use kafka_protocol::{self, messages};
 pub use leader::{LeaderHint, NodeEndpoint};
 pub use produce::{Produce, ProduceAnswer, ProducePartition, ProduceTopic, ProducedPartition};
+#[cfg(test)]
+pub(crate) use versions::keys;
 pub use versions::{api_name, has_effect, spoken};

@@ -78,7 +78,7 @@ pub fn spoken(key: i16) -> Option<RangeInclusive<i16>> {
 }
 
 #[cfg(test)]
-pub(super) fn keys() -> impl Iterator<Item = i16> {
+pub(crate) fn keys() -> impl Iterator<Item = i16> {
     ROWS.iter().map(|row| row.key)
 }
 

@@ -41,11 +41,19 @@ impl Security {
         None
     }
 
-    #[cfg(feature = "sasl")]
-    fn is_encrypted(&self) -> bool {
+    /// Whether connections speak TLS.
+    pub(crate) fn is_encrypted(&self) -> bool {
         #[cfg(feature = "tls")]
         return self.tls.is_some();
         #[cfg(not(feature = "tls"))]
+        return false;
+    }
+
+    /// Whether connections prove who we are.
+    pub(crate) fn is_authenticated(&self) -> bool {
+        #[cfg(feature = "sasl")]
+        return self.sasl.is_some();
+        #[cfg(not(feature = "sasl"))]
         return false;
     }
 }

@@ -141,8 +141,8 @@ pub(super) const ROWS: &[Row] =
             |r, _| edit::replaced::<JoinGroupRequest>(r, |_| vec![0xff; 40]),
             "JoinGroup",
         ),
-        tells("an assignment of garbage", Attempt::Group, |r, b| assign(r, b, &[0xff; 30]), "array"),
-        tells("an assignment of 2^31 topics", Attempt::Group, |r, b| assign(r, b, BILLIONS_ASSIGNED), "array"),
+        says("an assignment of garbage", Attempt::Group, |r, b| assign(r, b, &[0xff; 30]), "assignment"),
+        says("an assignment of 2^31 topics", Attempt::Group, |r, b| assign(r, b, BILLIONS_ASSIGNED), "assignment"),
         heals("two lost JoinGroup answers", Attempt::Group, |r, _| {
             if r.api == 11 { Told::Last(Vec::new()) } else { Told::Truth }
         }),

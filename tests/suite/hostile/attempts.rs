@@ -6,8 +6,8 @@ use libtest_mimic::Failed;
 use ottla_consumer_group::{Consumer, Event};
 use ottla_embedded_broker::EmbeddedBroker;
 use ottla_kafka_core::{
-    Client, Error, ErrorKind, FetchConfig, Fetched, Fetcher, NewTopic, OffsetSpec, Producer, ProducerRecord,
-    TopicPartition,
+    Client, ClientBuilder, Error, ErrorKind, FetchConfig, Fetched, Fetcher, NewTopic, OffsetSpec, Producer,
+    ProducerRecord, Sasl, Secret, Tls, TopicPartition,
 };
 use tokio::time::timeout;
 
@@ -17,7 +17,7 @@ use super::{CALL_LIMIT, HUNG};
 pub(super) const RECORDS: usize = 10;
 
 /// One call of an application.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Attempt {
     /// Learns about a topic.
     Metadata,
@@ -35,6 +35,12 @@ pub(super) enum Attempt {
     MetadataOverTls,
     /// Reads a group's offsets.
     GroupOffsets,
+    /// Makes a topic.
+    Create,
+    /// Learns about a topic as a user of SCRAM-SHA-256.
+    MetadataByScram,
+    /// Learns about the cluster a few times as a user of PLAIN: more often than a session of a millisecond lasts.
+    MetadataByPlain,
 }
 
 /// The topic and its records, told by nobody but the broker.
@@ -53,16 +59,25 @@ pub(super) async fn prepare(broker: &EmbeddedBroker, topic: &str) -> Result<(), 
 }
 
 impl Attempt {
-    /// Whether the client wants TLS.
-    pub(super) fn wants_tls(self) -> bool {
-        matches!(self, Self::MetadataOverTls)
+    /// The client that makes it.
+    pub(super) fn client(self, builder: ClientBuilder) -> Result<Client, Error> {
+        let password = || Secret::new("canary");
+        match self {
+            Self::MetadataOverTls => builder.tls(Tls::builder().system_roots().build()?),
+            Self::MetadataByScram => builder.sasl(Sasl::scram_sha_256("me", password())),
+            Self::MetadataByPlain => builder.sasl(Sasl::plain("me", password()).allow_plaintext()),
+            _ => builder,
+        }
+        .build()
     }
 
     pub(super) async fn make(self, client: &Client, topic: &str) -> Result<(), Error> {
         match self {
-            Self::Metadata | Self::MetadataOverTls => client.metadata().topics(&[topic]).await.and_then(|cluster| {
-                cluster.topic(topic).map(drop).ok_or_else(|| Error::invalid("the topic is not known"))
-            }),
+            Self::Metadata | Self::MetadataOverTls | Self::MetadataByScram => {
+                client.metadata().topics(&[topic]).await.and_then(|cluster| {
+                    cluster.topic(topic).map(drop).ok_or_else(|| Error::invalid("the topic is not known"))
+                })
+            }
             Self::Offsets => {
                 let wanted = [(TopicPartition::new(topic, 0), OffsetSpec::Latest)];
                 client.admin().list_offsets(&wanted).await?.into_values().try_for_each(|listed| listed.map(drop))
@@ -72,6 +87,17 @@ impl Attempt {
             Self::FetchSmall => fetch(client, topic, FetchConfig::default().max_decompressed_bytes(1 << 20)).await,
             Self::Group => Box::pin(group(client, topic)).await,
             Self::GroupOffsets => client.admin().group_offsets("nobody").await.map(drop),
+            Self::Create => {
+                let new = NewTopic::new(format!("{topic}-new"), 1, 1);
+                client.admin().create_topics(&[new]).await?.into_values().try_for_each(|created| created.map(drop))
+            }
+            Self::MetadataByPlain => {
+                let mut generation = 0;
+                for _ in 0..4 {
+                    generation = client.metadata().refresh_after(generation).await?.generation();
+                }
+                Ok(())
+            }
         }
     }
 }

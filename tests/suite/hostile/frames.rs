@@ -53,7 +53,7 @@ pub(super) const ROWS: &[Row] = &[
         attempt: Attempt::MetadataOverTls,
         times: ALWAYS,
         lie: |_, _| Told::Truth,
-        expected: Expected::Says("TLS"),
+        expected: Expected::Knows("this listener is plaintext"),
     },
     row("SSH", |r, _| first(r, || Told::Bytes(b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n".to_vec())), "does not speak Kafka"),
     row("Redis", |r, _| first(r, || Told::Bytes(b"-ERR unknown command\r\n".to_vec())), "does not speak Kafka"),

@@ -6,8 +6,10 @@ mod answers;
 mod attempts;
 mod edit;
 mod frames;
+mod listeners;
 mod metadata;
 mod records;
+mod sasl;
 
 use std::{
     sync::{
@@ -20,7 +22,7 @@ use std::{
 use futures_util::{StreamExt, stream};
 use libtest_mimic::Failed;
 use ottla_embedded_broker::EmbeddedBroker;
-use ottla_kafka_core::{BoxFuture, BrokerAddr, Client, Error, Tls};
+use ottla_kafka_core::{BoxFuture, BrokerAddr, Client, ClientBuilder, Error, ErrorKind};
 use ottla_tests::{
     lane::Needs,
     liar::{Liar, Told},
@@ -61,6 +63,8 @@ struct Row {
 enum Expected {
     /// An error that names the broker's address and says this.
     Says(&'static str),
+    /// The same, and at first sight: no time had to run out.
+    Knows(&'static str),
     /// An error of the broker's or the client's own that says this; it needs no address, as the broker is not to blame
     /// alone.
     Tells(&'static str),
@@ -74,11 +78,13 @@ pub(crate) fn tests(suite: &mut Suite) {
     let limit = Duration::from_secs(300);
     let hostile = every_hostile_behaviour_ends_in_an_error_that_names_it;
     suite.long_test("hostile::every_hostile_behaviour_ends_in_an_error_that_names_it", Needs::ANY, limit, hostile);
+    let another = listeners::a_listener_of_another_kind_is_named_on_every_connection;
+    suite.long_test("hostile::a_listener_of_another_kind_is_named_on_every_connection", Needs::ANY, limit, another);
 }
 
 async fn every_hostile_behaviour_ends_in_an_error_that_names_it(cx: Context) -> Outcome {
     let rows: Vec<&'static Row> =
-        [frames::ROWS, metadata::ROWS, answers::ROWS, records::ROWS].into_iter().flatten().collect();
+        [frames::ROWS, metadata::ROWS, answers::ROWS, records::ROWS, sasl::ROWS].into_iter().flatten().collect();
     let before = peak_memory()?;
     let mut telling: Vec<BoxFuture<'static, Result<String, String>>> = Vec::new();
     for (number, row) in rows.iter().enumerate() {
@@ -104,26 +110,26 @@ async fn tell(cx: Context, number: usize, row: &'static Row) -> Result<String, S
     let met = timeout(HUNG, Box::pin(meet(&cx, row))).await.map_err(|_| line("HANGS".to_owned()))?;
     let took = format!("{:.1} s", begun.elapsed().as_secs_f64());
     let (address, result) = met.map_err(|failed| line(failed.message().unwrap_or("failed").to_owned()))?;
-    match (row.expected, result) {
-        (Expected::Heals, Ok(())) => Ok(line(format!("heals, {took}"))),
-        (Expected::Heals, Err(error)) => Err(line(format!("does not heal: {}", chain(&error)))),
-        (Expected::Says(_) | Expected::Tells(_), Ok(())) => Err(line(format!("is believed, {took}"))),
-        (Expected::Says(wanted), Err(error)) => {
-            let text = chain(&error);
-            let named = text.contains(&address.to_string()) && text.contains(wanted);
-            if named {
-                Ok(line(format!("{text}, {took}")))
-            } else {
-                Err(line(format!("'{wanted}' is missing: {text}")))
-            }
-        }
-        (Expected::Tells(wanted), Err(error)) => {
-            let text = chain(&error);
-            if text.contains(wanted) {
-                Ok(line(format!("{text}, {took}")))
-            } else {
-                Err(line(format!("'{wanted}' is missing: {text}")))
-            }
+    row.expected.judge(&address, result).map(|text| line(format!("{text}, {took}"))).map_err(line)
+}
+
+impl Expected {
+    /// What came of it, or what is wrong with that.
+    fn judge(self, address: &BrokerAddr, result: Result<(), Error>) -> Result<String, String> {
+        let wanted = match (self, &result) {
+            (Self::Heals, Ok(())) => return Ok("heals".to_owned()),
+            (Self::Heals, Err(error)) => return Err(format!("does not heal: {}", chain(error))),
+            (Self::Says(_) | Self::Knows(_) | Self::Tells(_), Ok(())) => return Err("is believed".to_owned()),
+            (Self::Says(wanted) | Self::Knows(wanted) | Self::Tells(wanted), Err(_)) => wanted,
+        };
+        let Err(error) = result else { return Err("is believed".to_owned()) };
+        let text = chain(&error);
+        let names = matches!(self, Self::Tells(_)) || text.contains(&address.to_string());
+        let ran_out = matches!(self, Self::Knows(_)) && matches!(error.kind(), ErrorKind::Timeout { .. });
+        match (names && text.contains(wanted), ran_out) {
+            (false, _) => Err(format!("'{wanted}' or {address} is missing: {text}")),
+            (true, true) => Err(format!("time ran out before it was known: {text}")),
+            (true, false) => Ok(text),
         }
     }
 }
@@ -146,25 +152,22 @@ async fn meet(cx: &Context, row: &Row) -> Result<(BrokerAddr, Result<(), Error>)
     });
     let liar = liar.await?;
     let connector = Rerouted::open_connector([(broker.addr(), liar.address())]);
-    let mut builder = Client::builder()
-        .bootstrap([broker.addr()])
-        .connect_timeout(REQUEST_LIMIT)
-        .request_timeout(REQUEST_LIMIT)
-        .default_api_timeout(CALL_LIMIT)
-        .connector(connector);
-    if row.attempt.wants_tls() {
-        builder = builder.tls(Tls::builder().system_roots().build()?);
-    }
-    let client = builder.build()?;
+    let client = row.attempt.client(limited(broker.addr()).connector(connector))?;
     let result = row.attempt.make(&client, &topic).await;
     client.close().await;
     let address = broker.addr();
     broker.stop().await;
     // A broker without TLS need not lie to a client that wants it.
-    if left.load(Ordering::SeqCst) == row.times && !row.attempt.wants_tls() {
+    if left.load(Ordering::SeqCst) == row.times && row.attempt != Attempt::MetadataOverTls {
         return Err("the lie was never told".into());
     }
     Ok((address, result))
+}
+
+/// A client that begins at `address` and has little time.
+fn limited(address: BrokerAddr) -> ClientBuilder {
+    let builder = Client::builder().bootstrap([address]).default_api_timeout(CALL_LIMIT);
+    builder.connect_timeout(REQUEST_LIMIT).request_timeout(REQUEST_LIMIT)
 }
 
 /// An error and its causes.

@@ -15,14 +15,14 @@ use super::{ALWAYS, Attempt, Expected, Row, edit};
 
 type Lie = fn(&Request, &[u8]) -> Told;
 
-/// The lie goes on: the partition stops with an error, or is tried without end.
-const fn tells(what: &'static str, lie: Lie, text: &'static str) -> Row {
-    Row { what, attempt: Attempt::Fetch, times: ALWAYS, lie, expected: Expected::Tells(text) }
+/// The lie goes on: the partition stops with an error that names who told it.
+const fn says(what: &'static str, lie: Lie, text: &'static str) -> Row {
+    Row { what, attempt: Attempt::Fetch, times: ALWAYS, lie, expected: Expected::Knows(text) }
 }
 
 /// A batch of one and a half mebibytes in a few kilobytes, for a client that accepts one.
 const fn bomb(what: &'static str, lie: Lie) -> Row {
-    Row { what, attempt: Attempt::FetchSmall, times: ALWAYS, lie, expected: Expected::Tells("decompress") }
+    Row { what, attempt: Attempt::FetchSmall, times: ALWAYS, lie, expected: Expected::Knows("decompress") }
 }
 
 const fn heals(what: &'static str, lie: Lie) -> Row {
@@ -87,33 +87,33 @@ pub(super) const ROWS: &[Row] = &[
     heals("a high watermark of −1", |r, b| {
         edited(r, b, |a| a.responses.iter_mut().flat_map(|t| &mut t.partitions).for_each(|p| p.high_watermark = -1))
     }),
-    tells(
+    says(
         "a batch of negative length",
         |r, b| bent(r, b, |bytes| bytes[LENGTH..LENGTH + 4].copy_from_slice(&[0xff; 4])),
         "length",
     ),
-    tells("a batch of length 0", |r, b| bent(r, b, |bytes| bytes[LENGTH..LENGTH + 4].fill(0)), "length"),
-    tells("a wrong checksum", |r, b| bent(r, b, |bytes| bytes[CHECKSUM] ^= 1), "corrupt"),
-    tells("a byte changed on the way", |r, b| bent(r, b, |bytes| bytes[FIRST_RECORD + 5] ^= 0x40), "corrupt"),
-    tells("a batch of magic 9", |r, b| bent(r, b, |bytes| bytes[MAGIC] = 9), "magic"),
-    tells("a codec that is none", |r, b| signed(r, b, ATTRIBUTES, &[0, 7]), "codec"),
-    tells("2^31 − 1 records", |r, b| signed(r, b, COUNT, &[0x7f, 0xff, 0xff, 0xff]), "records"),
-    tells("a negative count of records", |r, b| signed(r, b, COUNT, &[0xff; 4]), "count"),
-    tells("one record less than counted", |r, b| signed(r, b, COUNT, &[0, 0, 0, 2]), ""),
-    tells("a last offset before the first", |r, b| signed(r, b, LAST_OFFSET_DELTA, &[0xff; 4]), "offset"),
-    tells("a record of negative length", |r, b| signed(r, b, FIRST_RECORD, &[1]), "record"),
-    tells("a record longer than its batch", |r, b| signed(r, b, FIRST_RECORD, &[0x7e]), "record"),
-    tells(
+    says("a batch of length 0", |r, b| bent(r, b, |bytes| bytes[LENGTH..LENGTH + 4].fill(0)), "length"),
+    says("a wrong checksum", |r, b| bent(r, b, |bytes| bytes[CHECKSUM] ^= 1), "corrupt"),
+    says("a byte changed on the way", |r, b| bent(r, b, |bytes| bytes[FIRST_RECORD + 5] ^= 0x40), "corrupt"),
+    says("a batch of magic 9", |r, b| bent(r, b, |bytes| bytes[MAGIC] = 9), "magic"),
+    says("a codec that is none", |r, b| signed(r, b, ATTRIBUTES, &[0, 7]), "codec"),
+    says("2^31 − 1 records", |r, b| signed(r, b, COUNT, &[0x7f, 0xff, 0xff, 0xff]), "records"),
+    says("a negative count of records", |r, b| signed(r, b, COUNT, &[0xff; 4]), "count"),
+    says("one record less than counted", |r, b| signed(r, b, COUNT, &[0, 0, 0, 2]), ""),
+    says("a last offset before the first", |r, b| signed(r, b, LAST_OFFSET_DELTA, &[0xff; 4]), "offset"),
+    says("a record of negative length", |r, b| signed(r, b, FIRST_RECORD, &[1]), "record"),
+    says("a record longer than its batch", |r, b| signed(r, b, FIRST_RECORD, &[0x7e]), "record"),
+    says(
         "an offset that goes back",
         |r, b| bent(r, b, |bytes| bytes[..8].copy_from_slice(&(-5_i64).to_be_bytes())),
         "offset",
     ),
-    tells("gzip that is none", |r, b| signed(r, b, ATTRIBUTES, &[0, 1]), "gzip"),
-    tells("snappy that is none", |r, b| signed(r, b, ATTRIBUTES, &[0, 2]), "snappy"),
-    tells("lz4 that is none", |r, b| signed(r, b, ATTRIBUTES, &[0, 3]), "lz4"),
+    says("gzip that is none", |r, b| signed(r, b, ATTRIBUTES, &[0, 1]), "gzip"),
+    says("snappy that is none", |r, b| signed(r, b, ATTRIBUTES, &[0, 2]), "snappy"),
+    says("lz4 that is none", |r, b| signed(r, b, ATTRIBUTES, &[0, 3]), "lz4"),
     bomb("a bomb in gzip", |r, b| exploding(r, b, Compression::gzip(1))),
     bomb("a bomb in snappy", |r, b| exploding(r, b, Codec::Snappy.into())),
     bomb("a bomb in lz4", |r, b| exploding(r, b, Codec::Lz4.into())),
     bomb("a bomb in zstd", |r, b| exploding(r, b, Codec::Zstd.into())),
-    tells("zstd that is none", |r, b| signed(r, b, ATTRIBUTES, &[0, 4]), "zstd"),
+    says("zstd that is none", |r, b| signed(r, b, ATTRIBUTES, &[0, 4]), "zstd"),
 ];

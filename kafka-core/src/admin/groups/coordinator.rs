@@ -2,18 +2,20 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use futures_util::future::join_all;
 use kafka_protocol::messages::{FindCoordinatorRequest, FindCoordinatorResponse};
 use tokio::time::Instant;
 
 use crate::{
     admin::{
+        asking::Asking,
         items::Results,
         wire::{text, verdict},
     },
     client::{Client, ConnectionKind, Target},
     connector::BrokerAddr,
     error::{Error, ErrorKind},
-    protocol::by_version,
+    protocol::{Api, by_version},
 };
 
 const API: &str = "FindCoordinator";
@@ -21,20 +23,54 @@ const API: &str = "FindCoordinator";
 const SEVERAL_SINCE: i16 = 4;
 
 /// Groups by their coordinators, and those whose coordinator was not found.
-pub(super) struct ByCoordinator<V> {
-    pub(super) found: BTreeMap<BrokerAddr, Vec<String>>,
-    pub(super) failed: Results<String, V>,
+struct ByCoordinator<V> {
+    found: BTreeMap<BrokerAddr, Vec<String>>,
+    failed: Results<String, V>,
+}
+
+/// Has `ask` ask each coordinator about its groups with a request `A`, all coordinators at once and until each group has
+/// a result that stands, or time is up.
+///
+/// # Errors
+/// No broker answered in time.
+pub(super) async fn ask_coordinators<A, V, F>(
+    client: &Client,
+    groups: &[&str],
+    ask: impl Fn(BrokerAddr, Vec<String>, Duration) -> F,
+) -> Result<Results<String, V>, Error>
+where
+    A: Api,
+    F: Future<Output = Result<Results<String, V>, Error>>,
+{
+    let mut asking = Asking::new::<A>(client, groups.iter().map(|group| (*group).to_owned()));
+    while let Some(asked) = asking.next().await {
+        let limit = asking.limit();
+        let sorted = match by_coordinator(client, &asked, limit).await {
+            Ok(sorted) => sorted,
+            Err(error) => {
+                asking.answer(&asked, Err(error));
+                continue;
+            }
+        };
+        let (of, calls): (Vec<_>, Vec<_>) = sorted
+            .found
+            .into_iter()
+            .map(|(coordinator, groups)| (groups.clone(), ask(coordinator, groups, limit)))
+            .unzip();
+        for (groups, answer) in of.iter().zip(join_all(calls).await) {
+            asking.answer(groups, answer);
+        }
+        let failed: Vec<_> = sorted.failed.keys().cloned().collect();
+        asking.answer(&failed, Ok(sorted.failed));
+    }
+    asking.into_results()
 }
 
 /// Finds the coordinators of `groups`.
 ///
 /// # Errors
 /// No broker answered.
-pub(super) async fn by_coordinator<V>(
-    client: &Client,
-    groups: &[String],
-    limit: Duration,
-) -> Result<ByCoordinator<V>, Error> {
+async fn by_coordinator<V>(client: &Client, groups: &[String], limit: Duration) -> Result<ByCoordinator<V>, Error> {
     let deadline = Instant::now() + limit;
     let mut sorted = ByCoordinator { found: BTreeMap::new(), failed: BTreeMap::new() };
     let mut left = groups;

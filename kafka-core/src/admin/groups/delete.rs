@@ -1,13 +1,11 @@
 use std::collections::BTreeMap;
 
-use futures_util::future::join_all;
 use kafka_protocol::messages::{DeleteGroupsRequest, DeleteGroupsResponse};
 
-use super::coordinator::by_coordinator;
+use super::coordinator::ask_coordinators;
 use crate::{
     admin::{
         Admin,
-        asking::Asking,
         items::Results,
         wire::{group_id, verdict},
     },
@@ -26,31 +24,13 @@ impl Admin<'_> {
     /// # Cancel safety
     /// Dropping it may delete the groups or not.
     pub async fn delete_groups(&self, groups: &[&str]) -> Result<BTreeMap<String, Result<(), Error>>, Error> {
-        let groups = groups.iter().map(|group| (*group).to_owned());
-        let mut asking = Asking::new::<DeleteGroupsRequest>(self.client, groups);
-        while let Some(asked) = asking.next().await {
-            let limit = asking.limit();
-            let sorted = match by_coordinator(self.client, &asked, limit).await {
-                Ok(sorted) => sorted,
-                Err(error) => {
-                    asking.answer(&asked, Err(error));
-                    continue;
-                }
-            };
-            let calls = sorted.found.into_iter().map(async |(coordinator, groups)| {
-                let request = DeleteGroupsRequest::default()
-                    .with_groups_names(groups.iter().map(|group| group_id(group)).collect());
-                let target = Target::Address(coordinator);
-                let answer = self.client.call(target, ConnectionKind::Control, &request, limit).await;
-                (groups, answer.map(read))
-            });
-            for (groups, answer) in join_all(calls).await {
-                asking.answer(&groups, answer);
-            }
-            let failed: Vec<_> = sorted.failed.keys().cloned().collect();
-            asking.answer(&failed, Ok(sorted.failed));
-        }
-        asking.into_results()
+        ask_coordinators::<DeleteGroupsRequest, _, _>(self.client, groups, |coordinator, groups, limit| async move {
+            let names = groups.iter().map(|group| group_id(group)).collect();
+            let request = DeleteGroupsRequest::default().with_groups_names(names);
+            let target = Target::Address(coordinator);
+            self.client.call(target, ConnectionKind::Control, &request, limit).await.map(read)
+        })
+        .await
     }
 }
 

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::{State, engine::Engine, locate::Held, request::throttle, unreadable};
 use crate::{
     client::RETRY,
+    connector::BrokerAddr,
     error::{Error, ErrorKind, Recovery},
     fetch::{
         LogOffsets,
@@ -98,7 +99,7 @@ impl Engine {
                 let pause = if bytes == 0 && is_calm && early { NOTHING_PAUSE } else { Duration::ZERO };
                 let pause = throttle(answer.throttle_ms).max(pause);
                 self.shared.state().leaders.answered(question.leader, now, pause);
-                self.parts(question.fetches, answer, &Arc::new(charge), cluster);
+                self.parts(question, answer, &Arc::new(charge), cluster);
             }
             Err(error) => {
                 drop(charge);
@@ -137,8 +138,10 @@ impl Engine {
         });
     }
 
-    fn parts(&mut self, asked: Vec<Asked>, mut answer: FetchAnswer, charge: &Arc<Charge>, cluster: &Cluster) {
-        let parts: Vec<_> = asked
+    fn parts(&mut self, question: Question, mut answer: FetchAnswer, charge: &Arc<Charge>, cluster: &Cluster) {
+        let broker = cluster.brokers().get(&question.leader);
+        let parts: Vec<_> = question
+            .fetches
             .into_iter()
             .map(|asked| {
                 let part = take_part(&mut answer.partitions, &asked.topic_partition, cluster);
@@ -158,7 +161,7 @@ impl Engine {
             };
             let leader_known = learnt && part.current_leader.is_some();
             // The lock is not held: the checksums of large answers take their time.
-            let part = self.open(&asked, part, charge);
+            let part = self.open(&asked, broker, part, charge);
             let had_bytes = part.had_bytes;
             match part.code {
                 ErrorCode::NONE => bring(&mut self.shared.state(), &asked, part, is_first),
@@ -172,7 +175,13 @@ impl Engine {
         }
     }
 
-    fn open(&self, asked: &Asked, mut part: FetchedPartition, charge: &Arc<Charge>) -> Part {
+    fn open(
+        &self,
+        asked: &Asked,
+        broker: Option<&BrokerAddr>,
+        mut part: FetchedPartition,
+        charge: &Arc<Charge>,
+    ) -> Part {
         part.records = charged(part.records, charge);
         let log = LogOffsets {
             log_start: part.log_start_offset,
@@ -180,7 +189,8 @@ impl Engine {
             last_stable: part.last_stable_offset,
         };
         let (code, had_bytes) = (part.code, !part.records.is_empty());
-        Part { code, opened: Opened::open(asked.offset(), part, self.shared.config.isolation), log, had_bytes }
+        let opened = Opened::open(broker.cloned(), asked.offset(), part, self.shared.config.isolation);
+        Part { code, opened, log, had_bytes }
     }
 
     /// A partition could not be read.
@@ -266,6 +276,7 @@ fn bring(state: &mut State, asked: &Asked, part: Part, is_first: bool) {
     let Part { mut opened, log, had_bytes, .. } = part;
     let topic_partition = &asked.topic_partition;
     let (from, to, broken) = (asked.offset(), opened.next_offset, opened.broken.take());
+    let broker = opened.broker.clone();
     let is_cut_short = had_bytes && to <= from && broken.is_none();
     if to > from {
         state.partitions.served(topic_partition);
@@ -274,7 +285,7 @@ fn bring(state: &mut State, asked: &Asked, part: Part, is_first: bool) {
         reading.log = Some(log);
         if is_cut_short && is_first && reading.was_cut_short() > PATIENCE {
             let detail = format!("{topic_partition}: an incomplete batch at offset {from}");
-            return reading.fail(Error::new(ErrorKind::Protocol { broker: None, detail }));
+            return reading.fail(Error::new(ErrorKind::Protocol { broker, detail }));
         }
         reading.answered(Next::Fetch(to.max(from)));
         if to > from {
@@ -283,12 +294,12 @@ fn bring(state: &mut State, asked: &Asked, part: Part, is_first: bool) {
         }
         match broken {
             None => {}
-            Some(Broken::Batch(error)) => reading.fail(unreadable(topic_partition, error)),
+            Some(Broken::Batch(error)) => reading.fail(unreadable(topic_partition, broker, error)),
             Some(Broken::Backwards { batch_next_offset, expected }) => {
                 let detail = format!(
                     "{topic_partition}: a batch that ends at offset {batch_next_offset} in place of {expected}"
                 );
-                reading.fail(Error::new(ErrorKind::Protocol { broker: None, detail }));
+                reading.fail(Error::new(ErrorKind::Protocol { broker, detail }));
             }
         }
     });

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     client::Client,
+    connector::BrokerAddr,
     env::Task,
     error::{Error, ErrorKind},
     record::RecordError,
@@ -239,7 +240,7 @@ impl Fetcher {
             Err(error) => {
                 state.partitions.with(&topic_partition, |reading| {
                     reading.waiting.clear();
-                    reading.fail(unreadable(&topic_partition, error));
+                    reading.fail(unreadable(&topic_partition, opened.broker.take(), error));
                 });
                 drop(state);
                 return self.take().unwrap_or_else(|| Fetched::Progress { topic_partition, offset: position });
@@ -261,9 +262,10 @@ impl Fetcher {
     }
 }
 
-/// The error of a batch that cannot be read.
-fn unreadable(topic_partition: &TopicPartition, error: RecordError) -> Error {
+/// The error of a batch that cannot be read, as `broker` sent it.
+fn unreadable(topic_partition: &TopicPartition, broker: Option<BrokerAddr>, error: RecordError) -> Error {
     Error::new(ErrorKind::UnreadableBatch {
+        broker,
         topic_partition: topic_partition.clone(),
         base_offset: error.base_offset(),
         next_offset: error.next_offset(),

@@ -29,6 +29,12 @@ fn change(brokers: &Brokers, change: impl FnOnce(&mut Vec<u8>) + Send + 'static)
     });
 }
 
+/// A batch of partition 0 that its leader sent and nobody can read.
+fn unreadable(base_offset: i64, next_offset: Option<i64>) -> ErrorKind {
+    let broker = Some(crate::BrokerAddr::new("sim", 1));
+    ErrorKind::UnreadableBatch { broker, topic_partition: orders(0), base_offset, next_offset }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_corrupt_batch_stops_the_partition_behind_the_good_ones() {
     let brokers = brokers();
@@ -37,7 +43,7 @@ async fn a_corrupt_batch_stops_the_partition_behind_the_good_ones() {
     let mut fetcher = reading(&brokers, FetchConfig::default());
     assert_eq!(records(&mut fetcher).await.len(), 6);
     let error = failure(&mut fetcher).await;
-    let expected = ErrorKind::UnreadableBatch { topic_partition: orders(0), base_offset: 6, next_offset: None };
+    let expected = unreadable(6, None);
     assert_eq!(error.kind(), &expected, "a corrupt header is not believed");
     assert_eq!(fetcher.skip(&orders(0)), None);
     fetcher.assign(orders(0), 6);
@@ -52,7 +58,7 @@ async fn a_bomb_stops_the_partition_once_and_can_be_skipped() {
     let mut fetcher = reading(&brokers, FetchConfig::default().max_decompressed_bytes(100_000));
     assert_eq!(records(&mut fetcher).await.len(), 20);
     let error = failure(&mut fetcher).await;
-    let expected = ErrorKind::UnreadableBatch { topic_partition: orders(0), base_offset: 20, next_offset: Some(25) };
+    let expected = unreadable(20, Some(25));
     assert_eq!(error.kind(), &expected);
     let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<RecordError>());
     assert!(matches!(cause.map(RecordError::kind), Some(RecordErrorKind::TooLarge { .. })), "{cause:?}");
