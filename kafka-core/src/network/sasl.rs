@@ -121,6 +121,10 @@ impl Connection {
         let offered: Vec<String> =
             answer.mechanisms.iter().take(20).map(|mechanism| mechanism.escape_debug().to_string()).collect();
         let code = ErrorCode(answer.error_code);
+        if code == ErrorCode::ILLEGAL_SASL_STATE {
+            let detail = "this listener is without SASL; leave it out (security.protocol PLAINTEXT or SSL)";
+            return Err(self.unauthenticated(sasl, detail.to_owned()));
+        }
         Err(self.unauthenticated(sasl, format!("it answers {code} and offers {}", offered.join(", "))))
     }
 

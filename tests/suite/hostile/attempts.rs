@@ -9,9 +9,12 @@ use ottla_kafka_core::{
     Client, ClientBuilder, Error, ErrorKind, FetchConfig, Fetched, Fetcher, NewTopic, OffsetSpec, Producer,
     ProducerRecord, Sasl, Secret, Tls, TopicPartition,
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::{CALL_LIMIT, HUNG};
+
+/// How long a session of a second is used.
+const USED: Duration = Duration::from_millis(1_500);
 
 /// Records in the topic before anybody lies.
 pub(super) const RECORDS: usize = 10;
@@ -39,7 +42,7 @@ pub(super) enum Attempt {
     Create,
     /// Learns about a topic as a user of SCRAM-SHA-256.
     MetadataByScram,
-    /// Learns about the cluster a few times as a user of PLAIN: more often than a session of a millisecond lasts.
+    /// Learns about the cluster again and again as a user of PLAIN, for longer than a session of a second lasts.
     MetadataByPlain,
 }
 
@@ -92,8 +95,8 @@ impl Attempt {
                 client.admin().create_topics(&[new]).await?.into_values().try_for_each(|created| created.map(drop))
             }
             Self::MetadataByPlain => {
-                let mut generation = 0;
-                for _ in 0..4 {
+                let (mut generation, begun) = (0, Instant::now());
+                while begun.elapsed() < USED {
                     generation = client.metadata().refresh_after(generation).await?.generation();
                 }
                 Ok(())

@@ -49,7 +49,7 @@ const ATTEMPTS: [(Attempt, &str, u32); 5] = [
     (Attempt::Produce, "produce", 1),
     (Attempt::Fetch, "fetch", 1),
     (Attempt::Group, "join", 1),
-    (Attempt::Create, "slow", 1),
+    (Attempt::Create, "slow", 0),
 ];
 
 pub(super) async fn a_listener_of_another_kind_is_named_on_every_connection(cx: Context) -> Outcome {

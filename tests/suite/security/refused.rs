@@ -69,8 +69,8 @@ fn wrong_tls(secured: &Secured) -> Result<Vec<Wrong>, Failed> {
         wrong("an expired certificate", Listener::Expired, Some(&ours), "expired")?,
         wrong("no certificate of ours", Listener::Mutual, Some(&ours), "certificate")?,
         wrong("a certificate of nobody's", Listener::Mutual, Some(&uncertified), "certificate")?,
-        wrong("TLS to a plaintext listener", Listener::Plaintext, Some(&ours), "does it speak TLS?")?,
-        wrong("plaintext to a TLS listener", Listener::Tls, None, "TLS")?,
+        wrong("TLS to a plaintext listener", Listener::Plaintext, Some(&ours), "this listener is plaintext")?,
+        wrong("plaintext to a TLS listener", Listener::Tls, None, "this listener wants TLS")?,
     ])
 }
 
@@ -97,7 +97,7 @@ fn wrong_sasl(secured: &Secured) -> Result<Vec<Wrong>, Failed> {
             what: "no SASL where it is wanted",
             listener: Listener::Sasl,
             builder: client(secured, Listener::Sasl)?,
-            says: "does it want SASL?",
+            says: "this listener wants SASL, and none is configured",
         },
     ])
 }

@@ -167,6 +167,14 @@ pub(super) fn authenticate(heard: &Heard, answer: &SaslAuthenticateResponse) -> 
     vec![Say::Answer(encoded::<SaslAuthenticateRequest>(heard.version, answer))]
 }
 
+/// An answer to SaslHandshake that offers PLAIN.
+pub(super) fn offering(heard: &Heard, error_code: i16) -> Vec<Say> {
+    let answer = SaslHandshakeResponse::default()
+        .with_error_code(error_code)
+        .with_mechanisms(vec![protocol::StrBytes::from_static_str("PLAIN")]);
+    vec![Say::Answer(encoded::<SaslHandshakeRequest>(heard.version, &answer))]
+}
+
 /// The bytes of a SaslAuthenticate request.
 pub(super) fn auth_bytes(heard: &Heard) -> Bytes {
     let request: Result<SaslAuthenticateRequest, _> = Decodable::decode(&mut heard.body.clone(), heard.version);

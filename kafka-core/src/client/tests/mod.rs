@@ -11,7 +11,7 @@ use tokio::time::{advance, timeout};
 
 use super::{Client, ConnectionKind, Target};
 use crate::error::{Error, ErrorKind};
-use fake::{Fake, Say, address, delete_groups, heartbeat, honest};
+use fake::{Fake, Say, address, delete_groups, heartbeat, honest, offering};
 
 const FOREVER: Duration = Duration::ZERO;
 
@@ -49,6 +49,24 @@ async fn who_wants_sasl_and_is_not_given_it_is_recognised() {
     let client = fake.client().build().expect("valid settings");
     let error = heartbeat(&client).await.expect_err("it closes");
     assert!(chain(&error).contains("does it want SASL?"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_wants_sasl_is_asked_what_it_offers_and_a_broker_that_goes_down_may_come_back() {
+    for (code, is_known) in [(33, true), (34, false)] {
+        let fake = Fake::new(move |heard| match (heard.number, heard.key) {
+            (0, _) => honest(heard, FOREVER),
+            (_, 17) => offering(heard, code),
+            _ => vec![Say::Close],
+        });
+        let client = fake.client().build().expect("valid settings");
+        let error = heartbeat(&client).await.expect_err("it closes");
+        let said = chain(&error);
+        match is_known {
+            true => assert!(said.contains("this listener wants SASL") && said.contains("it offers PLAIN"), "{said}"),
+            false => assert!(said.contains("does it want SASL?") && error.is_retriable(), "{said}"),
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
