@@ -9,7 +9,7 @@ const MACHINE_PATHS: &[&str] =
 const UNFINISHED: &[&str] = &["todo!", "unimplemented!"];
 const PRINTS: &[&str] = &["println!", "eprintln!", "print!", "eprint!", "dbg!"];
 /// Programs may print, examples too; the suites report as test runners do.
-const PROGRAMS: &[&str] = &["bench/", "services/", "tests/", "xtask/"];
+const PROGRAMS: &[&str] = &["bench/", "fuzz/", "services/", "tests/", "xtask/"];
 
 /// Every such place.
 pub(crate) fn check(files: &Files) -> Vec<String> {
