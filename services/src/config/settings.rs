@@ -126,16 +126,6 @@ impl Settings {
         self.log_level
     }
 
-    /// How long a group does without a heartbeat.
-    pub(crate) fn session_timeout(&self) -> Duration {
-        self.session_timeout
-    }
-
-    /// How often a heartbeat is sent.
-    pub(crate) fn heartbeat_interval(&self) -> Duration {
-        self.heartbeat_interval
-    }
-
     /// Whether missing topics of a service's catalogue are created.
     pub(crate) fn auto_create_topics(&self) -> bool {
         self.auto_create_topics

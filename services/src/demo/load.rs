@@ -18,22 +18,36 @@ const REFUSED_FOR: Duration = Duration::from_secs(30);
 const CUSTOMERS: usize = 10;
 const PRODUCTS: usize = 20;
 
-/// Puts customers and stock in through HTTP.
+/// How long customers may take from their topic to their table.
+const KNOWN_WITHIN: Duration = Duration::from_secs(30);
+
+/// Puts customers and stock in through HTTP, and waits until orders can name them.
 pub(super) async fn seed(http: &Http) -> Result<(), DemoError> {
-    for n in 0..CUSTOMERS {
-        let user = json!({
-            "user_id": format!("user-{n}"),
-            "email": format!("customer{n}@example.com"),
-            "name": format!("Customer {n}"),
-            "address": {"street": format!("{} Main St", n + 1), "city": "Paris", "postal_code": "75001", "country": "FR"},
-        });
-        expect_success(http, Method::POST, "/users", &user).await?;
-    }
+    futures_util::future::try_join_all((0..CUSTOMERS).map(|n| seed_customer(http, n))).await?;
     for n in 0..PRODUCTS {
         let product = json!({"name": format!("Product {n}"), "unit_price": (999 + 100 * n) as f64 / 100.0, "available": 1_000_000});
         expect_success(http, Method::PUT, &format!("/inventory/prod-{n}"), &product).await?;
     }
     Ok(())
+}
+
+async fn seed_customer(http: &Http, n: usize) -> Result<(), DemoError> {
+    let user = json!({
+        "user_id": format!("user-{n}"),
+        "email": format!("customer{n}@example.com"),
+        "name": format!("Customer {n}"),
+        "address": {"street": format!("{} Main St", n + 1), "city": "Paris", "postal_code": "75001", "country": "FR"},
+    });
+    expect_success(http, Method::POST, "/users", &user).await?;
+    let (path, give_up) = (format!("/users/user-{n}"), Instant::now() + KNOWN_WITHIN);
+    loop {
+        match http.send(Method::GET, &path, None).await {
+            Ok((StatusCode::OK, _)) => return Ok(()),
+            Ok(_) if Instant::now() < give_up => sleep(Duration::from_millis(10)).await,
+            Ok((status, _)) => return Err(DemoError::Seed(format!("{path} still answers {status}"))),
+            Err(error) => return Err(DemoError::Seed(error.to_string())),
+        }
+    }
 }
 
 async fn expect_success(http: &Http, method: Method, path: &str, body: &Value) -> Result<(), DemoError> {

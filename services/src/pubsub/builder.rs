@@ -6,13 +6,15 @@ use std::{
 };
 
 use ottla::{
-    Client, Error,
+    Client, Compression, Consumer, Error, Producer,
+    consumer::ConsumerBuilder,
     delivery::{MemoryStore, Store},
     envelope::InvalidSchema,
-    kafka::FetchConfig,
+    kafka::{Codec, ProducerBuilder},
 };
 
 use super::{flaky::Share, service::PubSub, topics::Layout};
+use crate::config;
 
 /// Builds and starts a [`PubSub`].
 #[derive(Debug)]
@@ -23,19 +25,70 @@ pub struct PubSubBuilder {
     pub(super) settings: Settings,
 }
 
+/// Which of the two services a process runs. They meet in the topics and in the store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Part {
+    /// From HTTP to the topics; by default at port 3010.
+    Producer,
+    /// From the topics to the tables; by default at port 3011.
+    Consumer,
+    /// Both, behind one HTTP server; by default at port 3010.
+    #[default]
+    Both,
+}
+
+impl Part {
+    pub(super) fn produces(self) -> bool {
+        self != Self::Consumer
+    }
+
+    pub(super) fn consumes(self) -> bool {
+        self != Self::Producer
+    }
+
+    fn port(self) -> u16 {
+        if self.produces() { 3010 } else { 3011 }
+    }
+}
+
 /// What may be set.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
-    pub(super) listen: SocketAddr,
+    listen: Option<SocketAddr>,
+    pub(super) part: Part,
     pub(super) layout: Option<Layout>,
-    pub(super) create_topics: bool,
-    /// Session timeout and heartbeat interval.
-    pub(super) session: (Duration, Duration),
-    pub(super) fetch: FetchConfig,
     pub(super) flaky: Share,
     pub(super) delivery_timeout: Duration,
     pub(super) max_orders: u32,
     pub(super) instance_id: Option<String>,
+    config: Option<config::Settings>,
+    compression: Compression,
+    grace: Duration,
+}
+
+impl Settings {
+    pub(super) fn listen(&self) -> SocketAddr {
+        self.listen.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, self.part.port()).into())
+    }
+
+    pub(super) fn creates_topics(&self) -> bool {
+        self.config.as_ref().is_none_or(config::Settings::auto_create_topics)
+    }
+
+    /// How long the consumers may drain, which leaves a fifth of the grace for the commit and for leaving the group.
+    pub(super) fn drain(&self) -> Duration {
+        self.grace.mul_f64(0.8)
+    }
+
+    pub(super) fn producer(&self, client: &Client) -> ProducerBuilder {
+        let builder = self.config.as_ref().map(|config| config.producer(client));
+        builder.unwrap_or_else(|| Producer::builder(client)).compression(self.compression)
+    }
+
+    pub(super) fn consumer(&self, client: &Client, group: &str) -> ConsumerBuilder {
+        let builder = self.config.as_ref().map(|config| config.consumer(client, group));
+        builder.unwrap_or_else(|| Consumer::builder(client, group))
+    }
 }
 
 /// Why the service did not start. An absent cluster is no reason: the service waits for it.
@@ -58,22 +111,29 @@ pub enum StartError {
 impl PubSubBuilder {
     pub(super) fn new(client: Client) -> Self {
         let settings = Settings {
-            listen: (Ipv4Addr::LOCALHOST, 3010).into(),
+            listen: None,
+            part: Part::default(),
             layout: None,
-            create_topics: true,
-            session: (Duration::from_secs(45), Duration::from_secs(3)),
-            fetch: FetchConfig::default(),
             flaky: Share::default(),
             delivery_timeout: Duration::from_secs(5),
             max_orders: 4096,
             instance_id: None,
+            config: None,
+            compression: Codec::Lz4.into(),
+            grace: Duration::from_secs(25),
         };
         Self { client, store: Arc::new(MemoryStore::new()), settings }
     }
 
-    /// Where HTTP is served; 127.0.0.1:3010 by default, port 0 is any.
+    /// Which of the two services run here; both by default.
+    pub fn part(mut self, part: Part) -> Self {
+        self.settings.part = part;
+        self
+    }
+
+    /// Where HTTP is served; on loopback at the [`Part`]'s port by default, port 0 is any.
     pub fn listen(mut self, addr: SocketAddr) -> Self {
-        self.settings.listen = addr;
+        self.settings.listen = Some(addr);
         self
     }
 
@@ -89,22 +149,21 @@ impl PubSubBuilder {
         self
     }
 
-    /// Whether missing topics are created; they are by default. Otherwise the service is not ready until they are there.
-    pub fn create_topics(mut self, create: bool) -> Self {
-        self.settings.create_topics = create;
+    /// How the cluster is used, as the `KAFKA_*` variables say.
+    pub(crate) fn configured(mut self, config: config::Settings) -> Self {
+        self.settings.config = Some(config);
         self
     }
 
-    /// How long the group does without a heartbeat of this member, 45 s by default, and how often one is sent, 3 s.
-    /// Kafka: `session.timeout.ms`, `heartbeat.interval.ms`.
-    pub fn session(mut self, timeout: Duration, heartbeat_interval: Duration) -> Self {
-        self.settings.session = (timeout, heartbeat_interval);
+    /// How records are compressed; lz4 by default. Kafka: `compression.type`.
+    pub fn compression(mut self, compression: impl Into<Compression>) -> Self {
+        self.settings.compression = compression.into();
         self
     }
 
-    /// How orders are fetched.
-    pub fn fetch(mut self, fetch: FetchConfig) -> Self {
-        self.settings.fetch = fetch;
+    /// How much time [`PubSub::shutdown`] will have, 25 s by default: four fifths of it are for the consumers to drain.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.settings.grace = grace;
         self
     }
 

@@ -1,10 +1,10 @@
-//! Which order a request is about, and where it comes from.
+//! Which order a request is about.
 
 use axum::http::{HeaderMap, StatusCode};
-use ottla::{Env, envelope::TraceContext};
+use ottla::Env;
 use uuid::Uuid;
 
-use super::{accept::Origin, order::OrderRequest};
+use super::order::OrderRequest;
 use crate::http::Problem;
 
 /// The namespace of order ids that are made of an `Idempotency-Key`; drawn once, never changed.
@@ -23,12 +23,4 @@ pub(super) fn order_id(env: &Env, headers: &HeaderMap, request: &OrderRequest) -
     }
     let name = [request.customer_id.as_bytes(), &[0], key].concat();
     Ok(Uuid::new_v5(&NAMESPACE, &name))
-}
-
-/// The caller's trace and correlation id, as far as they are well-formed.
-pub(super) fn origin(headers: &HeaderMap) -> Origin {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let correlation_id = text("x-correlation-id").filter(|id| !id.is_empty() && id.len() <= 255).map(str::to_owned);
-    let trace: Option<TraceContext> = text("traceparent").and_then(|value| value.parse().ok());
-    Origin { correlation_id, trace }
 }

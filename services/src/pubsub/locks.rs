@@ -39,11 +39,6 @@ impl OrderLocks {
         OrderGuard { _held: lock.lock_owned().await, _place: place }
     }
 
-    /// Whether somebody works on the order right now.
-    pub(super) fn is_held(&self, id: Uuid) -> bool {
-        self.map().contains_key(&id)
-    }
-
     fn map(&self) -> MutexGuard<'_, BTreeMap<Uuid, Lock>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -75,9 +70,9 @@ mod tests {
         let mut second = Box::pin(locks.lock(a));
         assert!(second.as_mut().now_or_never().is_none());
         drop(first);
-        assert!(locks.is_held(a), "somebody waits");
+        assert!(locks.map().contains_key(&a), "somebody waits");
         drop(second);
-        assert!(!locks.is_held(a), "the wait was cancelled");
+        assert!(!locks.map().contains_key(&a), "the wait was cancelled");
         let second = locks.lock(a).now_or_never().expect("free");
         drop(second);
         assert!(locks.map().is_empty());

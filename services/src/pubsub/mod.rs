@@ -1,16 +1,26 @@
-//! The orders system: `POST /orders` → the topic `orders` → the event store.
+//! The orders system: `POST /orders` → the topic `orders` → the event store, and `POST /users` → the topic `users` →
+//! the customers table, from which orders are enriched.
 
 mod accept;
 mod builder;
-mod consumer;
+mod claims;
+mod consumer_state;
+mod consuming;
 mod counts;
+mod customers;
 mod dead_letters;
+mod emit;
 mod enrich;
+mod event_store;
+mod events;
 mod flaky;
 mod identity;
+mod keeper;
 mod locks;
 mod observer;
 pub mod order;
+mod origin;
+mod producing;
 mod publisher;
 mod refusal;
 mod routes;
@@ -19,11 +29,12 @@ mod schemas;
 mod service;
 mod supervisor;
 pub mod topics;
+mod users;
 
 #[cfg(test)]
 mod tests;
 
-pub use builder::{PubSubBuilder, StartError};
+pub use builder::{Part, PubSubBuilder, StartError};
 pub use counts::Counts;
 pub use flaky::Share;
 pub use publisher::{Outgoing, Publisher};

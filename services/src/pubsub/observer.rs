@@ -8,15 +8,16 @@ use ottla::{
 use super::{counts::Counts, dead_letters::Marker};
 use crate::metrics::WorkerMetrics;
 
-/// Counts what the worker of `orders` does, and marks orders that end on the dead letter topic.
+/// Counts what a worker does, and marks orders that end on the dead letter topic.
 #[derive(Debug)]
-pub(super) struct OrdersObserver {
+pub(super) struct FeedObserver {
     pub(super) metrics: WorkerMetrics,
     pub(super) counts: Counts,
-    pub(super) marker: Marker,
+    /// None for users: nobody asks where a bad one has gone.
+    pub(super) marker: Option<Marker>,
 }
 
-impl WorkerObserver for OrdersObserver {
+impl WorkerObserver for FeedObserver {
     fn assigned(&self, partitions: &[TopicPartition]) {
         self.metrics.assigned(partitions);
     }
@@ -45,7 +46,9 @@ impl WorkerObserver for OrdersObserver {
     }
 
     fn dead_lettered(&self, record: &DeliveryRecord, class: &ErrorClass) {
-        self.marker.mark(record, class);
+        if let Some(marker) = &self.marker {
+            marker.mark(record, class);
+        }
         self.metrics.dead_lettered(record, class);
     }
 

@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::order::{OrderRequest, RequestedItem};
+use super::order::{OrderRequest, RequestedItem, User};
 
-/// Users by id.
+/// Users by id: a [`CustomerRow`] each.
 pub const CUSTOMERS: &str = "customers";
 /// Products by id.
 pub const STOCK: &str = "stock";
@@ -36,6 +36,39 @@ pub struct StoredOrder {
     pub handler_runs: u32,
     /// The record's value, to the letter.
     pub record: Box<RawValue>,
+}
+
+/// A row of the customers table.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct CustomerRow {
+    /// The user, as its last event says.
+    #[serde(flatten)]
+    pub user: User,
+    /// That event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Seen>,
+}
+
+/// The event that a row comes from.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Seen {
+    /// Its id.
+    pub event_id: String,
+    /// The partition it stands in.
+    pub partition: i32,
+    /// Its offset there.
+    pub offset: i64,
+    /// When the row was written.
+    pub at: Timestamp,
+}
+
+impl Seen {
+    /// Whether an event at this place, created at this time, is this one or an older one. Two partitions have no order
+    /// between them. An event that was created after the row was written is newer whatever its offset says: the topic
+    /// was made anew.
+    pub fn is_newer_than(&self, partition: i32, offset: i64, created_ms: i64) -> bool {
+        self.partition == partition && offset <= self.offset && created_ms <= self.at.millis()
+    }
 }
 
 /// What is known of an order.
@@ -132,5 +165,26 @@ pub(super) async fn upsert<T: Serialize>(
         Ok(()) => Ok(true),
         Err(error) if error.is_conflict() => store.apply(Unit::new().put(table, key, value)).await.map(|()| false),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_event_is_known_by_its_place() {
+        let at = Timestamp::saturating_from_millis(1_000);
+        let seen = Seen { event_id: "e".into(), partition: 1, offset: 7, at };
+        for (partition, offset, created_ms, older) in [
+            (1, 6, 900, true),
+            (1, 7, 900, true),
+            (1, 8, 900, false),
+            // Another partition says nothing, nor does an offset of a topic that was deleted and made anew.
+            (2, 6, 900, false),
+            (1, 0, 1_001, false),
+        ] {
+            assert_eq!(seen.is_newer_than(partition, offset, created_ms), older, "{partition} {offset} {created_ms}");
+        }
     }
 }

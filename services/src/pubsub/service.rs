@@ -1,45 +1,34 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use ottla::{
-    Client, Task,
-    delivery::{Store, WorkerReport},
-    kafka::Producer,
-};
-use tokio::{
-    sync::watch,
-    time::{Instant, timeout_at},
-};
+use ottla::{Client, delivery::WorkerReport};
+use tokio::{sync::watch, time::Instant};
 
 use super::{
-    accept::Acceptor,
-    builder::{PubSubBuilder, Settings, StartError},
+    builder::{PubSubBuilder, StartError},
+    consumer_state::ConsumerState,
+    consuming::Consuming,
     counts::Counts,
-    dead_letters::Marker,
-    locks::OrderLocks,
-    routes::{self, Paths},
+    keeper::KeeperState,
+    producing::Producing,
+    routes,
     schemas::Schemas,
-    supervisor::{ConsumerState, Supervisor},
-    topics::{HEADERS, MAX_MESSAGE, ORDERS},
 };
 use crate::{
-    detached::Detached,
-    health::{Health, HealthReport},
-    http::{Limits, Server},
-    metrics::{MeasuredStore, Metrics},
+    health::{Health, HealthReport, Parts},
+    http::{self, Limits, Server},
+    metrics::Metrics,
     operations::{self, Operated},
 };
 
-/// The orders system, running: HTTP, producer and consumer in one process. Dropping it ends everything at once;
-/// [`shutdown`](Self::shutdown) ends it in order.
+/// The orders system, running: the producer service, the consumer service or both in one process, behind one HTTP
+/// server. Dropping it ends everything at once; [`shutdown`](Self::shutdown) ends it in order.
 #[derive(Debug)]
 pub struct PubSub {
     server: Server,
-    detached: Detached,
-    producers: [Producer; 2],
     stop: watch::Sender<bool>,
-    supervisor: Task,
-    notes: Task,
-    state: ConsumerState,
+    producing: Option<Producing>,
+    consuming: Option<Consuming>,
+    state: State,
     health: Health,
     counts: Counts,
 }
@@ -50,10 +39,17 @@ pub struct PubSub {
 pub struct PubSubReport {
     /// Whether all requests were answered and all orders on their way published, or refused.
     pub requests_ended: bool,
-    /// Whether the consumer and the producers ended by themselves.
+    /// Whether the consumers and the producers ended by themselves.
     pub drained: bool,
-    /// What the consumer did, if it had started and has ended.
+    /// What the consumer of orders did, if it had started and has ended.
     pub worker: Option<WorkerReport>,
+}
+
+/// How the services of this process are. Cloning shares it.
+#[derive(Clone, Debug)]
+struct State {
+    keeper: Option<KeeperState>,
+    consumers: Vec<ConsumerState>,
 }
 
 impl PubSub {
@@ -64,46 +60,31 @@ impl PubSub {
 
     pub(super) async fn start(builder: PubSubBuilder) -> Result<Self, StartError> {
         let PubSubBuilder { client, store, settings } = builder;
-        let env = client.env().clone();
         let schemas = Arc::new(Schemas::compile().map_err(StartError::Schema)?);
-        let (orders, dead_letters) = producers(&client, &settings).map_err(StartError::Settings)?;
-        let (metrics, counts, state) = (Metrics::new(), Counts::default(), ConsumerState::default());
-        metrics.writes_to(ORDERS);
-        let store: Arc<dyn Store> = Arc::new(MeasuredStore::new(store, metrics.clone()));
-        let detached = Detached::new(env.clone(), settings.max_orders);
-        let acceptor = Acceptor {
-            env: env.clone(),
-            store: Arc::clone(&store),
-            publisher: Arc::new(orders.clone()),
-            schemas: Arc::clone(&schemas),
-            locks: OrderLocks::default(),
-            detached: detached.clone(),
-            metrics: metrics.clone(),
+        let (metrics, counts) = (Metrics::new(), Counts::default());
+        let (stop, stopped) = watch::channel(false);
+        let produce = || Producing::start(&client, &store, &schemas, &metrics, &settings, stopped.clone());
+        let producing = settings.part.produces().then(produce).transpose().map_err(StartError::Settings)?;
+        let consume = || Consuming::start(&client, &store, &schemas, (&metrics, &counts), &settings, &stopped);
+        let consuming = settings.part.consumes().then(consume).transpose().map_err(StartError::Settings)?;
+        let state = State {
+            keeper: producing.as_ref().map(|producing| producing.state().clone()),
+            consumers: consuming.as_ref().map(|consuming| consuming.states().to_vec()).unwrap_or_default(),
         };
         let health = Health::new(client.clone());
-        let operated = Arc::new(state.clone());
-        let routes = routes::router(Paths { acceptor });
-        let router = operations::router(routes, health.clone(), metrics.clone(), operated);
-        let addr = settings.listen;
-        let server = Server::start(&env, addr, router, Limits::default())
+        let mut router = routes::tables(Arc::clone(&store), Arc::clone(&schemas));
+        if let Some(producing) = &producing {
+            router = router.merge(producing.router());
+        }
+        let router = router
+            .merge(operations::router(health.clone(), metrics, Arc::new(state.clone())))
+            .fallback(http::not_found)
+            .method_not_allowed_fallback(http::method_not_allowed);
+        let addr = settings.listen();
+        let server = Server::start(client.env(), addr, router, Limits::default())
             .await
             .map_err(|error| StartError::Listen { addr, error })?;
-        let (stop, stopped) = watch::channel(false);
-        let (marker, notes) = Marker::start(&env, Arc::clone(&store));
-        let supervisor = Supervisor {
-            client,
-            store,
-            schemas,
-            producer: dead_letters.clone(),
-            settings,
-            metrics,
-            counts: counts.clone(),
-            marker,
-            state: state.clone(),
-        };
-        let supervisor = env.spawn("orders consumer", supervisor.run(stopped));
-        let producers = [orders, dead_letters];
-        Ok(Self { server, detached, producers, stop, supervisor, notes, state, health, counts })
+        Ok(Self { server, stop, producing, consuming, state, health, counts })
     }
 
     /// Where HTTP is served.
@@ -119,45 +100,46 @@ impl PubSub {
         self.health.ready(&self.state.parts()).await
     }
 
-    /// What the handlers did since the start.
+    /// What the handlers of orders did since the start.
     pub fn counts(&self) -> &Counts {
         &self.counts
     }
 
-    /// Takes no more requests, answers those which run, lets the consumer drain and commit, and closes the producers,
-    /// all within `grace`. What is not settled by then comes again after the next start.
+    /// Takes no more requests and lets the consumers drain and commit while those which run are answered; then closes
+    /// the producer: all within `grace`. What is not settled by then comes again after the next start.
     ///
     /// # Cancel safety
     /// Dropping it ends everything at once.
     pub async fn shutdown(self, grace: Duration) -> PubSubReport {
         let deadline = Instant::now() + grace;
-        // The receiver is gone only if the consumer has ended already.
+        // The receivers are gone only if all has ended already.
         let _ = self.stop.send(true);
-        let requests = async {
-            let answered = self.server.shutdown(grace).await;
-            // Orders whose clients have left.
-            let left = deadline.saturating_duration_since(Instant::now());
-            answered && self.detached.close(left).await
-        };
-        let consumer = async { timeout_at(deadline, self.supervisor).await.unwrap_or(false) };
-        let (requests_ended, consumer_ended) = tokio::join!(requests, consumer);
-        let rest = async {
-            // Only now nobody publishes any more.
-            for producer in &self.producers {
-                producer.close().await;
+        let consuming = async {
+            match self.consuming {
+                Some(consuming) => consuming.close(deadline).await,
+                None => (true, None),
             }
-            self.notes.await
         };
-        let drained = timeout_at(deadline, rest).await.unwrap_or(false) && consumer_ended;
-        PubSubReport { requests_ended, drained, worker: self.state.report() }
+        let (answered, (drained, worker)) = tokio::join!(self.server.shutdown(grace), consuming);
+        let published = match self.producing {
+            Some(producing) => producing.close(deadline).await,
+            None => true,
+        };
+        PubSubReport { requests_ended: answered && published, drained, worker }
     }
 }
 
-/// One for orders, whose clients wait; one for dead letters, which may take longer and are larger.
-fn producers(client: &Client, settings: &Settings) -> Result<(Producer, Producer), ottla::Error> {
-    let timeout = settings.delivery_timeout;
-    let orders = Producer::builder(client).delivery_timeout(timeout).max_block(timeout).build()?;
-    let largest = (MAX_MESSAGE + HEADERS) as usize;
-    let dead_letters = Producer::builder(client).max_request_size(largest).build()?;
-    Ok((orders, dead_letters))
+impl Operated for State {
+    fn parts(&self) -> Parts {
+        let consumers: Vec<Parts> = self.consumers.iter().map(ConsumerState::parts).collect();
+        let missing = self.keeper.as_ref().and_then(KeeperState::missing);
+        Parts {
+            connected_consumers: consumers.iter().map(|parts| parts.connected_consumers).sum(),
+            not_ready: missing.or_else(|| consumers.into_iter().find_map(|parts| parts.not_ready)),
+        }
+    }
+
+    fn refresh(&self, metrics: &Metrics) {
+        self.consumers.iter().for_each(|consumer| consumer.refresh(metrics));
+    }
 }

@@ -1,53 +1,36 @@
-//! Keeps the consumer of `orders` running: the topics first, then the worker, and both again after trouble.
+//! Keeps one consumer running: its topics first, then the worker, and both again after trouble.
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use ottla::{
     Client,
-    consumer::Consumer,
-    delivery::{HealthHandle, Route, Store, Worker, WorkerReport},
+    delivery::{Route, Store, Worker, WorkerObserver},
     kafka::Producer,
 };
 use tokio::sync::watch;
 
-use super::{
-    builder::Settings,
-    consumer::{Events, StoreOrder},
-    counts::Counts,
-    dead_letters::Marker,
-    flaky::Flaky,
-    observer::OrdersObserver,
-    schemas::Schemas,
-    topics::{self, ORDERS, ORDERS_GROUP},
-};
-use crate::{health::Parts, metrics::Metrics, operations::Operated};
+use super::{builder::Settings, consumer_state::ConsumerState, topics};
+
+/// A topic that is consumed, by which group, and what is done with its records.
+#[derive(Clone, Debug)]
+pub(super) struct Feed {
+    /// The topic and its dead letter topic.
+    pub(super) topics: [&'static str; 2],
+    pub(super) group: &'static str,
+    pub(super) route: Route,
+    pub(super) observer: Arc<dyn WorkerObserver>,
+}
 
 /// What the worker is made of, each time.
 #[derive(Debug)]
 pub(super) struct Supervisor {
     pub(super) client: Client,
     pub(super) store: Arc<dyn Store>,
-    pub(super) schemas: Arc<Schemas>,
+    /// For dead letters.
     pub(super) producer: Producer,
     pub(super) settings: Settings,
-    pub(super) metrics: Metrics,
-    pub(super) counts: Counts,
-    pub(super) marker: Marker,
+    pub(super) feed: Feed,
     pub(super) state: ConsumerState,
-}
-
-/// How the consumer is. Cloning shares it.
-#[derive(Clone, Debug, Default)]
-pub(super) struct ConsumerState(Arc<Mutex<Inner>>);
-
-#[derive(Debug, Default)]
-struct Inner {
-    trouble: Option<String>,
-    worker: Option<HealthHandle>,
-    report: Option<WorkerReport>,
 }
 
 /// The first wait after trouble, and the longest.
@@ -69,7 +52,7 @@ impl Supervisor {
             match worked {
                 Ok(()) => return,
                 Err(trouble) => {
-                    tracing::warn!(trouble, again_in = ?wait, "orders are not consumed");
+                    tracing::warn!(topic = self.feed.topics[0], trouble, again_in = ?wait, "not consumed");
                     self.state.trouble(trouble);
                 }
             }
@@ -82,26 +65,18 @@ impl Supervisor {
     }
 
     async fn start(&self) -> Result<Worker, String> {
-        topics::ensure(&self.client, self.settings.layout, self.settings.create_topics).await?;
-        let (session, heartbeat) = self.settings.session;
-        let consumer = Consumer::builder(&self.client, ORDERS_GROUP).topics([ORDERS]);
-        let consumer = consumer.session_timeout(session).heartbeat_interval(heartbeat);
-        let mut consumer = consumer.fetch(self.settings.fetch.clone());
+        let Feed { topics, group, route, observer } = &self.feed;
+        topics::ensure(&self.client, topics, self.settings.layout, self.settings.creates_topics()).await?;
+        let mut consumer = self.settings.consumer(&self.client, group).topics([topics[0]]);
         if let Some(id) = &self.settings.instance_id {
             consumer = consumer.instance_id(id);
         }
         let consumer = consumer.build().map_err(|error| error.to_string())?;
-        let handler = StoreOrder { env: self.client.env().clone() };
-        let handler = Flaky::new(handler, self.settings.flaky, self.counts.clone());
-        let observer = OrdersObserver {
-            metrics: self.metrics.observe(ORDERS_GROUP).topics(&[ORDERS]),
-            counts: self.counts.clone(),
-            marker: self.marker.clone(),
-        };
         Worker::builder(consumer, self.producer.clone())
-            .route(ORDERS, Route::new(Events::orders(&self.schemas), handler))
+            .route(topics[0], route.clone())
             .store(Arc::clone(&self.store))
-            .observer(Arc::new(observer))
+            .observer(Arc::clone(observer))
+            .shutdown_grace(self.settings.drain())
             .build()
             .map_err(|error| error.to_string())
     }
@@ -119,57 +94,7 @@ impl Supervisor {
 }
 
 /// Waits until the service is to stop, or is gone.
-async fn told(stopped: &mut watch::Receiver<bool>) {
+pub(super) async fn told(stopped: &mut watch::Receiver<bool>) {
     // The value that it waited for is a lock, which must not be held any longer.
     let _ = stopped.wait_for(|stopped| *stopped).await;
-}
-
-impl ConsumerState {
-    fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn trouble(&self, trouble: String) {
-        self.inner().trouble = Some(trouble);
-    }
-
-    fn started(&self, worker: HealthHandle) {
-        *self.inner() = Inner { trouble: None, worker: Some(worker), report: None };
-    }
-
-    fn ended(&self, report: WorkerReport) {
-        let mut inner = self.inner();
-        inner.worker = None;
-        inner.report = Some(report);
-    }
-
-    /// The last worker's report, once it has ended.
-    pub(super) fn report(&self) -> Option<WorkerReport> {
-        self.inner().report.clone()
-    }
-}
-
-impl Operated for ConsumerState {
-    fn parts(&self) -> Parts {
-        let inner = self.inner();
-        let health = inner.worker.as_ref().map(HealthHandle::current);
-        let starting = || Some("the consumer of orders is starting".to_owned());
-        let not_ready = match &health {
-            Some(health) if health.ready() => None,
-            Some(health) => {
-                let stalled =
-                    health.stalled().first().map(|s| format!("{} stands still: {}", s.topic_partition(), s.reason()));
-                stalled.or_else(|| health.trouble().map(ToString::to_string)).or_else(starting)
-            }
-            None => inner.trouble.clone().or_else(starting),
-        };
-        let joined = health.is_some_and(|health| health.joined());
-        Parts { connected_consumers: usize::from(joined), not_ready }
-    }
-
-    fn refresh(&self, metrics: &Metrics) {
-        let health = self.inner().worker.as_ref().map(HealthHandle::current);
-        let assigned = health.as_ref().map_or(&[][..], |health| health.assigned());
-        metrics.assigned(ORDERS_GROUP, assigned);
-    }
 }

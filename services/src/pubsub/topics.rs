@@ -18,6 +18,8 @@ pub const USERS_DLQ: &str = "users-dlq";
 
 /// The group that stores orders.
 pub const ORDERS_GROUP: &str = "orders-consumer-group";
+/// The group that keeps the customers table.
+pub const USERS_GROUP: &str = "users-consumer-group";
 
 /// How many copies and partitions the topics get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,27 +88,32 @@ impl fmt::Display for UnknownLayout {
 
 impl std::error::Error for UnknownLayout {}
 
-/// Looks for the topics and, if it may, creates those which are missing, by the admin API; `layout` decides how, or the
-/// number of brokers.
+/// Looks for `topics` and, if it may, creates those which are missing, by the admin API; `layout` decides how, or the
+/// number of brokers. A topic stands before its dead letter topic, which takes the number of partitions from it.
 ///
 /// # Errors
 /// What is missing, and why; nothing is wrong with asking again.
-pub(super) async fn ensure(client: &Client, layout: Option<Layout>, create: bool) -> Result<(), String> {
+pub(super) async fn ensure(
+    client: &Client,
+    topics: &[&'static str],
+    layout: Option<Layout>,
+    create: bool,
+) -> Result<(), String> {
     let unreachable = |error: Error| format!("no cluster: {error}");
     let metadata = client.metadata();
-    let mut cluster = metadata.topics(&ALL).await.map_err(unreachable)?;
-    if missing(&cluster).is_empty() {
+    let mut cluster = metadata.topics(topics).await.map_err(unreachable)?;
+    if missing(&cluster, topics).is_empty() {
         return Ok(());
     }
     // What is known of a topic that was missing may be old.
     cluster = metadata.refresh_after(cluster.generation()).await.map_err(unreachable)?;
-    match missing(&cluster).as_slice() {
+    match missing(&cluster, topics).as_slice() {
         [] => return Ok(()),
         names if !create => return Err(format!("missing, and not to be created by us: {}", names.join(", "))),
         _ => {}
     }
     let layout = layout.unwrap_or_else(|| Layout::for_brokers(cluster.brokers().len()));
-    let wanted: Vec<_> = missing(&cluster).into_iter().map(|name| new_topic(name, layout, &cluster)).collect();
+    let wanted: Vec<_> = missing(&cluster, topics).into_iter().map(|name| new_topic(name, layout, &cluster)).collect();
     let results = client.admin().create_topics(&wanted).await.map_err(|error| error.to_string())?;
     for (name, result) in results {
         match result {
@@ -117,18 +124,15 @@ pub(super) async fn ensure(client: &Client, layout: Option<Layout>, create: bool
     }
     // Brokers learn of a new topic one after the other.
     let cluster = metadata.refresh_after(cluster.generation()).await.map_err(unreachable)?;
-    match missing(&cluster).as_slice() {
+    match missing(&cluster, topics).as_slice() {
         [] => Ok(()),
         names => Err(format!("created, but not known to all brokers yet: {}", names.join(", "))),
     }
 }
 
-/// Each topic before its dead letter topic, which takes the number of partitions from it.
-const ALL: [&str; 4] = [ORDERS, ORDERS_DLQ, USERS, USERS_DLQ];
-
-fn missing(cluster: &Cluster) -> Vec<&'static str> {
+fn missing(cluster: &Cluster, topics: &[&'static str]) -> Vec<&'static str> {
     let there = |name: &str| cluster.topic(name).is_some_and(|topic| topic.error().is_none());
-    ALL.into_iter().filter(|name| !there(name)).collect()
+    topics.iter().copied().filter(|name| !there(name)).collect()
 }
 
 fn new_topic(name: &str, layout: Layout, cluster: &Cluster) -> NewTopic {

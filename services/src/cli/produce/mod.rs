@@ -55,7 +55,7 @@ pub(super) struct ProduceArgs {
 }
 
 /// A codec by Kafka's name, with its level behind a colon; clap's parser.
-fn compression(text: &str) -> Result<Compression, String> {
+pub(super) fn compression(text: &str) -> Result<Compression, String> {
     let (name, level) = text.split_once(':').map_or((text, None), |(name, level)| (name, Some(level)));
     let codec: Codec = name.parse().map_err(|error: ParseCodecError| error.to_string())?;
     let mut compression = Compression::new(codec);

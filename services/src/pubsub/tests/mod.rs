@@ -2,6 +2,7 @@
 
 mod orders;
 mod others;
+mod users;
 
 use std::{
     collections::VecDeque,
@@ -26,11 +27,16 @@ use tower::ServiceExt;
 use super::{
     Schemas,
     accept::Acceptor,
+    claims::Claims,
+    emit::Emitter,
     locks::OrderLocks,
+    order::User,
     publisher::{Outgoing, Publisher},
-    routes::{self, Paths},
+    routes,
+    rows::{self, CUSTOMERS, CustomerRow},
+    users::Registrar,
 };
-use crate::{detached::Detached, metrics::Metrics};
+use crate::{detached::Detached, http, metrics::Metrics};
 
 /// Answers each record as planned, and with success when the plan has ended.
 #[derive(Debug, Default)]
@@ -78,29 +84,41 @@ impl Service {
     fn empty() -> Self {
         let (env, fake) = (Env::system(), Arc::new(Fake::default()));
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let schemas = Arc::new(Schemas::compile().expect("schemas"));
+        let emitter = Emitter { env: env.clone(), publisher: fake.clone(), metrics: Metrics::new() };
         let acceptor = Acceptor {
-            env: env.clone(),
+            emitter: emitter.clone(),
             store: Arc::clone(&store),
-            publisher: fake.clone(),
-            schemas: Arc::new(Schemas::compile().expect("schemas")),
+            schemas: Arc::clone(&schemas),
+            claims: Claims::new(Arc::clone(&store)),
             locks: OrderLocks::default(),
             detached: Detached::new(env, 4),
-            metrics: Metrics::new(),
         };
-        Self { router: routes::router(Paths { acceptor }), store, fake }
+        let registrar = Registrar { emitter, store: Arc::clone(&store), schemas: Arc::clone(&schemas) };
+        let router = routes::tables(Arc::clone(&store), schemas)
+            .merge(routes::publishing(acceptor, registrar))
+            .fallback(http::not_found)
+            .method_not_allowed_fallback(http::method_not_allowed);
+        Self { router, store, fake }
     }
 
     async fn seeded() -> Self {
         let service = Self::empty();
+        let address = json!({"street": "1 Main St", "city": "Paris", "postal_code": "75001", "country": "FR"});
         let user = json!({
-            "user_id": "user-456", "email": "john@example.com", "name": "John Doe",
-            "address": {"street": "1 Main St", "city": "Paris", "postal_code": "75001", "country": "FR"}
+            "user_id": "user-456", "email": "john@example.com", "name": "John Doe", "address": address
         });
-        assert_eq!(service.send(Method::POST, "/users", &user).await.0, StatusCode::CREATED);
+        service.put_customer(serde_json::from_value(user).expect("a user")).await;
         let product = r#"{"name": "Lamp", "unit_price": 49.99, "available": 120}"#;
         let response = service.raw(Method::PUT, "/inventory/prod-789", "application/json", product).await;
         assert_eq!(response.status(), StatusCode::CREATED);
         service
+    }
+
+    /// Does what the consumer of `users` does.
+    async fn put_customer(&self, user: User) {
+        let key = user.user_id.clone();
+        rows::upsert(&self.store, CUSTOMERS, &key, &CustomerRow { user, seen: None }).await.expect("written");
     }
 
     fn plan(&self, planned: Planned) {

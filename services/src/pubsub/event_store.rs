@@ -1,37 +1,14 @@
 //! From the topic `orders` to the event store.
 
-use std::{str, sync::Arc};
+use std::str;
 
-use ottla::{
-    Codec, Context, Env, Event, Handler, HandlerError,
-    delivery::{Decode, DecodeError, DeliveryRecord, Expected},
-    envelope::Timestamp,
-};
+use ottla::{Context, Env, Event, Handler, HandlerError, delivery::Expected, envelope::Timestamp};
 use serde_json::value::RawValue;
 
 use super::{
     order::Order,
     rows::{self, ORDER_STATES, ORDERS, OrderState, OrderStatus, Requested, StoredOrder},
-    schemas::Schemas,
 };
-
-/// Reads events with a codec; what it refuses becomes a dead letter whose error kind is the codec's.
-#[derive(Clone, Debug)]
-pub(super) struct Events<T>(Codec<T>);
-
-impl Events<Order> {
-    pub(super) fn orders(schemas: &Arc<Schemas>) -> Self {
-        Self(schemas.orders.clone())
-    }
-}
-
-impl<T: serde::de::DeserializeOwned + 'static> Decode<Event<T>> for Events<T> {
-    fn decode(&self, record: &DeliveryRecord) -> Result<Event<T>, DecodeError> {
-        let value = record.value().ok_or_else(|| DecodeError::new("the value is null"))?;
-        let topic = record.topic_partition().topic();
-        self.0.decode(topic, value).map_err(|error| DecodeError::new(&error).of_kind(error.kind()))
-    }
-}
 
 /// Puts each order into the event store once, however often its record comes.
 #[derive(Clone, Debug)]
