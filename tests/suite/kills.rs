@@ -23,7 +23,6 @@ use ottla_kafka_core::{
 };
 use ottla_services::pubsub::rows;
 use ottla_tests::lane::Needs;
-use serde_json::json;
 use tokio::{
     sync::watch,
     time::{Instant, sleep, timeout},
@@ -37,7 +36,7 @@ use crate::{
     },
     harness::{Context, Outcome, Suite},
     http,
-    support::read_log,
+    support::{read_log, shop},
 };
 
 const KILLS: u32 = 20;
@@ -69,7 +68,7 @@ async fn a_service_killed_at_any_moment_loses_no_order(cx: Context) -> Outcome {
     let mut service = Service::new(&cx)?;
     service.start()?;
     service.until_ready().await?;
-    seed(service.port).await?;
+    shop::seed(service.port).await?;
     let (port, orders) = (service.port, Orders::default());
     let (running, over) = watch::channel(false);
     let killing = async {
@@ -152,9 +151,7 @@ impl Posted {
 async fn post(cx: &Context, port: u16, orders: &Orders, over: watch::Receiver<bool>) -> Outcome {
     while !*over.borrow() {
         let id = cx.env().uuid().to_string();
-        let items = json!([{"product_id": "prod-789", "quantity": 2}]);
-        let order = json!({"order_id": id, "customer_id": "user-456", "items": items});
-        let posted = match http::request(port, "POST", "/orders", Some(&order)).await {
+        let posted = match http::request(port, "POST", "/orders", Some(&shop::order(&id))).await {
             Ok(answer) => match answer.status {
                 202 => Posted::Accepted,
                 503 => Posted::Refused,
@@ -169,17 +166,6 @@ async fn post(cx: &Context, port: u16, orders: &Orders, over: watch::Receiver<bo
             Err(_) => Posted::Unknown,
         };
         orders.lock().unwrap_or_else(PoisonError::into_inner).insert(id, posted);
-    }
-    Ok(())
-}
-
-async fn seed(port: u16) -> Outcome {
-    let address = json!({"street": "1 Main St", "city": "Paris", "postal_code": "75001", "country": "FR"});
-    let user = json!({"user_id": "user-456", "email": "john@example.com", "name": "John Doe", "address": address});
-    let product = json!({"name": "Lamp", "unit_price": 49.99, "available": 120});
-    for (method, path, body) in [("POST", "/users", user), ("PUT", "/inventory/prod-789", product)] {
-        let answer = http::request(port, method, path, Some(&body)).await?;
-        assert_eq!(answer.status, 201, "{path}: {}", answer.body);
     }
     Ok(())
 }

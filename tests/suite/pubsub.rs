@@ -13,7 +13,7 @@ use hyper_util::{
 use libtest_mimic::Failed;
 use ottla::{
     Client,
-    delivery::{MemoryStore, Store},
+    delivery::{MemoryStore, Store, Unit},
     kafka::{ErrorCode, Producer, ProducerRecord, record::BatchBuilder},
 };
 use ottla_services::pubsub::{
@@ -27,7 +27,7 @@ use uuid::Uuid;
 
 use crate::{
     harness::{Context, Outcome, Suite},
-    support::read_log,
+    support::{read_log, shop},
 };
 
 pub(crate) fn tests(suite: &mut Suite) {
@@ -54,7 +54,7 @@ async fn orders_travel_to_the_store_and_poison_to_the_dead_letters(cx: Context) 
     let service = builder.store(store.clone()).start().await?;
     let web = Web::new(&service);
     web.until("/health/ready", |status, _| status == StatusCode::OK).await?;
-    seed(&web).await?;
+    shop::seed(service.addr().port()).await?;
 
     // Nobody else's orders have these ids, also on a cluster that outlives the run.
     let base = cx.seed().between(0..u64::MAX);
@@ -105,7 +105,10 @@ async fn without_a_cluster_it_starts_and_says_why(_cx: Context) -> Outcome {
     // A port that was just free; nobody listens there.
     let port = std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
     let client = Client::builder().bootstrap([format!("127.0.0.1:{port}").parse()?]).build()?;
-    let builder = PubSub::builder(client.clone()).listen(([127, 0, 0, 1], 0).into());
+    let store = Arc::new(MemoryStore::new());
+    let customer = serde_json::to_vec(&shop::customer())?;
+    store.apply(Unit::new().put(rows::CUSTOMERS, "user-456", customer)).await?;
+    let builder = PubSub::builder(client.clone()).store(store).listen(([127, 0, 0, 1], 0).into());
     let service = builder.delivery_timeout(Duration::from_millis(500)).start().await?;
     let web = Web::new(&service);
     let began = Instant::now();
@@ -114,32 +117,21 @@ async fn without_a_cluster_it_starts_and_says_why(_cx: Context) -> Outcome {
     assert_eq!((status, &body["kafka"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("disconnected")));
     assert!(body["error"].is_string(), "{body}");
     assert_eq!(web.json(Method::GET, "/health/live", None).await?.0, StatusCode::OK);
-    seed(&web).await?;
-    let (status, body) = web.json(Method::POST, "/orders", Some(order(Uuid::from_u128(1)))).await?;
-    assert_eq!((status, &body["maybe_applied"]), (StatusCode::SERVICE_UNAVAILABLE, &json!(false)));
+    let stocked = web.json(Method::PUT, "/inventory/prod-789", Some(shop::product())).await?;
+    assert_eq!(stocked.0, StatusCode::CREATED);
+    let order = shop::order(&Uuid::from_u128(1).to_string());
+    for (path, body) in [("/orders", order), ("/users", shop::customer())] {
+        let (status, body) = web.json(Method::POST, path, Some(body)).await?;
+        assert_eq!((status, &body["maybe_applied"]), (StatusCode::SERVICE_UNAVAILABLE, &json!(false)), "{path}");
+    }
     let report = service.shutdown(Duration::from_secs(10)).await;
     assert!(report.requests_ended && report.drained, "{report:?}");
     client.close().await;
     Ok(())
 }
 
-async fn seed(web: &Web) -> Outcome {
-    let user = json!({
-        "user_id": "user-456", "email": "john@example.com", "name": "John Doe",
-        "address": {"street": "1 Main St", "city": "Paris", "postal_code": "75001", "country": "FR"}
-    });
-    assert_eq!(web.json(Method::POST, "/users", Some(user)).await?.0, StatusCode::CREATED);
-    let product = json!({"name": "Lamp", "unit_price": 49.99, "available": 120});
-    assert_eq!(web.json(Method::PUT, "/inventory/prod-789", Some(product)).await?.0, StatusCode::CREATED);
-    Ok(())
-}
-
-fn order(id: Uuid) -> Value {
-    json!({"order_id": id, "customer_id": "user-456", "items": [{"product_id": "prod-789", "quantity": 2}]})
-}
-
 async fn post_order(web: &Web, id: Uuid) -> Outcome {
-    let (status, body) = web.json(Method::POST, "/orders", Some(order(id))).await?;
+    let (status, body) = web.json(Method::POST, "/orders", Some(shop::order(&id.to_string()))).await?;
     assert_eq!(status, StatusCode::ACCEPTED, "{body}");
     Ok(())
 }

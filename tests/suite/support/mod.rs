@@ -3,6 +3,7 @@
 mod log;
 mod proxied;
 mod rerouted;
+pub(crate) mod shop;
 mod topics;
 
 pub(crate) use log::{Logged, logged, read_log, read_log_by};

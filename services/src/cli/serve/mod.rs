@@ -62,10 +62,10 @@ enum Service {
     PubSub,
     /// Takes orders and users over HTTP and publishes them.
     #[value(name = "pubsub.producer")]
-    PubSubProducer,
+    Producer,
     /// Stores what is published, and keeps customers and stock.
     #[value(name = "pubsub.consumer")]
-    PubSubConsumer,
+    Consumer,
 }
 
 impl ServeArgs {
@@ -77,7 +77,7 @@ impl ServeArgs {
 /// What `services` come to in one process.
 fn part(services: &[Service]) -> Part {
     let has = |service| services.contains(&service);
-    match (has(Service::PubSub), has(Service::PubSubProducer), has(Service::PubSubConsumer)) {
+    match (has(Service::PubSub), has(Service::Producer), has(Service::Consumer)) {
         (false, true, false) => Part::Producer,
         (false, false, true) => Part::Consumer,
         _ => Part::Both,
@@ -120,13 +120,13 @@ mod tests {
 
     #[test]
     fn services_named_together_run_in_one_process() {
-        use Service::{PubSub, PubSubConsumer, PubSubProducer};
+        use Service::{Consumer, Producer, PubSub};
         for (services, expected) in [
             (&[PubSub][..], Part::Both),
-            (&[PubSubProducer], Part::Producer),
-            (&[PubSubConsumer], Part::Consumer),
-            (&[PubSubConsumer, PubSubProducer], Part::Both),
-            (&[PubSubConsumer, PubSub], Part::Both),
+            (&[Producer], Part::Producer),
+            (&[Consumer], Part::Consumer),
+            (&[Consumer, Producer], Part::Both),
+            (&[Consumer, PubSub], Part::Both),
         ] {
             assert_eq!(part(services), expected, "{services:?}");
         }
