@@ -53,20 +53,21 @@ impl Consuming {
         // A producer of its own: nobody waits for a dead letter, so it may take longer than an order.
         let dead_letters = settings.producer(client).max_request_size(LARGEST).build()?;
         let (marker, notes) = Marker::start(&env, Arc::clone(store));
-        let observer =
-            |group, counts, marker| Arc::new(FeedObserver { metrics: metrics.observe(group), counts, marker });
+        let observer = |topic, group, counts, marker| {
+            Arc::new(FeedObserver { metrics: metrics.observe(group).topics(&[topic]), counts, marker })
+        };
         let handler = Flaky::new(StoreOrder { env: env.clone() }, settings.flaky, counts.clone());
         let orders = Feed {
             topics: [ORDERS, ORDERS_DLQ],
             group: ORDERS_GROUP,
             route: Route::new(Events::new(schemas.orders.clone()), handler),
-            observer: observer(ORDERS_GROUP, counts.clone(), Some(marker)),
+            observer: observer(ORDERS, ORDERS_GROUP, counts.clone(), Some(marker)),
         };
         let users = Feed {
             topics: [USERS, USERS_DLQ],
             group: USERS_GROUP,
             route: Route::new(Events::new(schemas.users.clone()), StoreCustomer { env: env.clone() }),
-            observer: observer(USERS_GROUP, Counts::default(), None),
+            observer: observer(USERS, USERS_GROUP, Counts::default(), None),
         };
         let states = [ConsumerState::new(ORDERS, ORDERS_GROUP), ConsumerState::new(USERS, USERS_GROUP)];
         let supervised = |name, feed, state: &ConsumerState| {

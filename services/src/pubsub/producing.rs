@@ -18,6 +18,7 @@ use super::{
     locks::OrderLocks,
     routes,
     schemas::Schemas,
+    topics::{ORDERS, USERS},
     users::Registrar,
 };
 use crate::{detached::Detached, metrics::Metrics};
@@ -43,6 +44,9 @@ impl Producing {
         stopped: watch::Receiver<bool>,
     ) -> Result<Self, Error> {
         let env = client.env().clone();
+        for topic in [ORDERS, USERS] {
+            metrics.writes_to(topic);
+        }
         let timeout = settings.delivery_timeout;
         let producer = settings.producer(client).delivery_timeout(timeout).max_block(timeout).build()?;
         let detached = Detached::new(env.clone(), settings.max_orders);

@@ -20,6 +20,8 @@ pub const STOCK: &str = "stock";
 pub const ORDERS: &str = "orders";
 /// What is known of an order, by order id: an [`OrderState`].
 pub const ORDER_STATES: &str = "order_states";
+/// All of them.
+pub const TABLES: [&str; 4] = [CUSTOMERS, STOCK, ORDERS, ORDER_STATES];
 
 /// A row of the event store.
 #[derive(Clone, Debug, Deserialize, Serialize)]

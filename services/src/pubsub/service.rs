@@ -1,6 +1,9 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use ottla::{Client, delivery::WorkerReport};
+use ottla::{
+    Client,
+    delivery::{Store, WorkerReport},
+};
 use tokio::{sync::watch, time::Instant};
 
 use super::{
@@ -15,8 +18,8 @@ use super::{
 };
 use crate::{
     health::{Health, HealthReport, Parts},
-    http::{self, Limits, Server},
-    metrics::Metrics,
+    http::{Limits, Server},
+    metrics::{MeasuredStore, Metrics},
     operations::{self, Operated},
 };
 
@@ -62,6 +65,7 @@ impl PubSub {
         let PubSubBuilder { client, store, settings } = builder;
         let schemas = Arc::new(Schemas::compile().map_err(StartError::Schema)?);
         let (metrics, counts) = (Metrics::new(), Counts::default());
+        let store: Arc<dyn Store> = Arc::new(MeasuredStore::new(store, metrics.clone()));
         let (stop, stopped) = watch::channel(false);
         let produce = || Producing::start(&client, &store, &schemas, &metrics, &settings, stopped.clone());
         let producing = settings.part.produces().then(produce).transpose().map_err(StartError::Settings)?;
@@ -76,10 +80,7 @@ impl PubSub {
         if let Some(producing) = &producing {
             router = router.merge(producing.router());
         }
-        let router = router
-            .merge(operations::router(health.clone(), metrics, Arc::new(state.clone())))
-            .fallback(http::not_found)
-            .method_not_allowed_fallback(http::method_not_allowed);
+        let router = operations::router(router, health.clone(), metrics, Arc::new(state.clone()));
         let addr = settings.listen();
         let server = Server::start(client.env(), addr, router, Limits::default())
             .await

@@ -1,5 +1,6 @@
 //! `ottla serve`: the services against a cluster.
 
+mod late;
 mod store;
 
 use std::{net::SocketAddr, time::Duration};
@@ -48,10 +49,10 @@ pub(super) struct ServeArgs {
     /// `group.instance.id`.
     #[arg(long, value_name = "ID")]
     instance_id: Option<String>,
-    /// How long ending in order may take after the first signal, in seconds; what is not done then comes again after
-    /// the next start.
-    #[arg(long, value_name = "SECONDS", default_value = "25", value_parser = clap::value_parser!(u64).range(1..=3600))]
-    grace: u64,
+    /// Seconds after SIGTERM or SIGINT in which requests are answered, and records handled and committed; what is not
+    /// done by then comes again after the next start.
+    #[arg(long, default_value = "25", value_name = "SECONDS", value_parser = seconds)]
+    grace: Duration,
 }
 
 /// A service that can be served.
@@ -74,6 +75,11 @@ impl ServeArgs {
     }
 }
 
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: u16 = text.parse().map_err(|_| "whole seconds, at most 65535")?;
+    Ok(Duration::from_secs(seconds.into()))
+}
+
 /// What `services` come to in one process.
 fn part(services: &[Service]) -> Part {
     let has = |service| services.contains(&service);
@@ -92,9 +98,8 @@ pub(super) async fn run(args: ServeArgs, settings: &Settings) -> Result<Exit, Pr
     let at = store::choose(args.store, std::env::var("DATABASE_URL").ok(), part)?;
     let Opened { store, instance_id } = at.open(&env).await.map_err(|error| failed(&error))?;
     let client = connection::client(settings, &env, "orders")?;
-    let grace = Duration::from_secs(args.grace);
     let mut builder = PubSub::builder(client.clone()).part(part).store(store).configured(settings.clone());
-    builder = builder.compression(args.compression).grace(grace);
+    builder = builder.compression(args.compression).grace(args.grace);
     if let Some(listen) = args.listen {
         builder = builder.listen(listen);
     }
@@ -107,8 +112,8 @@ pub(super) async fn run(args: ServeArgs, settings: &Settings) -> Result<Exit, Pr
     let service = builder.start().await.map_err(|error| failed(&error))?;
     super::print_line(&format!("listening on http://{}", service.addr()));
     interrupted.clone().wait().await;
-    tracing::info!(?grace, "ending in order; a second signal ends at once");
-    let report = service.shutdown(grace).await;
+    tracing::info!(grace = ?args.grace, "ending in order; a second signal ends at once");
+    let report = service.shutdown(args.grace).await;
     client.close().await;
     tracing::info!(requests_ended = report.requests_ended, drained = report.drained, "ended");
     Ok(if report.requests_ended && report.drained { Exit::Done } else { Exit::Failed })

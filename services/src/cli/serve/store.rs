@@ -7,6 +7,7 @@ use ottla::{
     delivery::{MemoryStore, RedbStore, Store, StoreError, Unit},
 };
 
+use super::late::LateStore;
 use crate::{
     cli::{Exit, Problem},
     pubsub::Part,
@@ -61,8 +62,8 @@ impl StoreAt {
     /// Opens the store. PostgreSQL may be away: then it is asked again when it is needed.
     pub(super) async fn open(&self, env: &Env) -> Result<Opened, StoreError> {
         match self {
-            Self::Postgres(_url) => {
-                Err(StoreError::Io { detail: "this build has no PostgreSQL".to_owned(), maybe_applied: false })
+            Self::Postgres(url) => {
+                Ok(Opened { store: Arc::new(LateStore::open(env, url.clone()).await?), instance_id: None })
             }
             Self::Redb(path) => {
                 let store = RedbStore::open(env, path).await?;
