@@ -28,8 +28,8 @@ pub(super) struct ConnectionArgs {
     #[arg(help_heading = HEADING, long, value_name = "NAME")]
     client_id: Option<String>,
     /// Encrypts and checks whom it talks to (TLS) [env: KAFKA_SSL].
-    #[arg(help_heading = HEADING, long)]
-    ssl: bool,
+    #[arg(help_heading = HEADING, long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    ssl: Option<bool>,
     /// Trusts the certificates in this PEM file instead of the system's [env: KAFKA_SSL_CA].
     #[arg(help_heading = HEADING, long, value_name = "FILE")]
     ssl_ca: Option<PathBuf>,
@@ -47,25 +47,48 @@ pub(super) struct ConnectionArgs {
     #[arg(help_heading = HEADING, long, value_name = "NAME", value_parser = mechanism_name)]
     sasl_mechanism: Option<String>,
     /// Lets a secret that others can read on the way go without TLS [env: KAFKA_SASL_ALLOW_PLAINTEXT].
-    #[arg(help_heading = HEADING, long)]
-    sasl_allow_plaintext: bool,
+    #[arg(help_heading = HEADING, long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    sasl_allow_plaintext: Option<bool>,
+    #[command(flatten)]
+    file: FileArgs,
+}
+
+/// The file of settings.
+#[derive(Args, Clone, Debug)]
+pub(super) struct FileArgs {
+    /// Settings in a TOML file, after flags and variables: docs/guide/configuration.md [env: OTTLA_CONFIG].
+    #[arg(help_heading = HEADING, id = "config_file", long = "config", value_name = "FILE")]
+    path: Option<PathBuf>,
+}
+
+impl FileArgs {
+    pub(super) fn given(&self) -> Given {
+        Given::file(self.path.clone())
+    }
 }
 
 impl ConnectionArgs {
     /// What was given, to go before the variables.
     pub(super) fn given(&self) -> Given {
-        Given {
-            brokers: (!self.bootstrap.is_empty()).then(|| self.bootstrap.clone()),
-            client_id: self.client_id.clone(),
-            ssl: self.ssl,
-            ssl_ca: self.ssl_ca.clone(),
-            ssl_cert: self.ssl_cert.clone(),
-            ssl_key: self.ssl_key.clone(),
-            sasl_username: self.sasl_username.clone(),
-            sasl_mechanism: self.sasl_mechanism.clone(),
-            sasl_allow_plaintext: self.sasl_allow_plaintext,
-        }
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        self.file
+            .given()
+            .with("KAFKA_BROKERS", comma_separated(&self.bootstrap))
+            .with("KAFKA_CLIENT_ID", self.client_id.as_deref())
+            .with("KAFKA_SSL", self.ssl)
+            .with("KAFKA_SSL_CA", path(&self.ssl_ca))
+            .with("KAFKA_SSL_CERT", path(&self.ssl_cert))
+            .with("KAFKA_SSL_KEY", path(&self.ssl_key))
+            .with("KAFKA_SASL_USERNAME", self.sasl_username.as_deref())
+            .with("KAFKA_SASL_MECHANISM", self.sasl_mechanism.as_deref())
+            .with("KAFKA_SASL_ALLOW_PLAINTEXT", self.sasl_allow_plaintext)
     }
+}
+
+/// Brokers as a variable names them; `None` if there are none.
+pub(super) fn comma_separated(brokers: &[BrokerAddr]) -> Option<String> {
+    let brokers: Vec<String> = brokers.iter().map(ToString::to_string).collect();
+    (!brokers.is_empty()).then(|| brokers.join(","))
 }
 
 /// A client of the cluster that the settings name; `name` is its client id unless they name one.

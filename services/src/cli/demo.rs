@@ -2,7 +2,11 @@ use clap::Args;
 use ottla::BrokerAddr;
 use tokio::time::Instant;
 
-use super::{Exit, Problem, signals};
+use super::{
+    Exit, Problem,
+    connection::{FileArgs, comma_separated},
+    signals,
+};
 use crate::{
     config::{Given, Settings},
     demo::{self, Options},
@@ -33,9 +37,11 @@ pub(super) struct DemoArgs {
     /// Ends after the account instead of serving on.
     #[arg(long)]
     exit: bool,
-    /// A real cluster instead of the embedded broker.
-    #[arg(long, value_name = "HOST:PORT")]
-    bootstrap: Option<BrokerAddr>,
+    /// A real cluster instead of the embedded broker: brokers to ask first, separated by commas.
+    #[arg(short, long, value_delimiter = ',', value_name = "HOST:PORT")]
+    bootstrap: Vec<BrokerAddr>,
+    #[command(flatten)]
+    file: FileArgs,
     /// Prints the account as one JSON object, the last line.
     #[arg(long)]
     json: bool,
@@ -44,8 +50,8 @@ pub(super) struct DemoArgs {
 impl DemoArgs {
     /// How the cluster is reached, if it is another than the embedded broker.
     pub(super) fn given(&self) -> Option<Given> {
-        let brokers = vec![self.bootstrap.clone()?];
-        Some(Given { brokers: Some(brokers), ..Given::default() })
+        let brokers = comma_separated(&self.bootstrap)?;
+        Some(self.file.given().with("KAFKA_BROKERS", Some(brokers)))
     }
 }
 

@@ -5,7 +5,7 @@ pub(super) const HELP: &str = "\
 Exit codes:
     0  all was done
     1  something failed
-    2  wrong arguments or KAFKA_* variables; nothing was done
+    2  wrong arguments or settings; nothing was done
     3  a topic, partition or group does not exist
     4  the cluster refuses: no rights, wrong credentials, a policy
     5  time ran out, or the outcome is not known: it may have been done
@@ -21,7 +21,7 @@ pub(crate) enum Exit {
     Done,
     /// Something failed, or the demo's account is not clean.
     Failed,
-    /// The arguments or the variables are wrong; nothing was done.
+    /// The arguments or the settings are wrong; nothing was done.
     Usage,
     /// A topic, partition or group does not exist.
     NotFound,

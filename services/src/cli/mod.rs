@@ -1,6 +1,7 @@
 //! The `ottla` command.
 
 mod broker;
+mod config;
 mod connection;
 mod consume;
 mod demo;
@@ -47,7 +48,7 @@ enum Command {
     /// Runs the orders system under load and accounts for every order (the default).
     #[command(after_help = demo::EXAMPLES)]
     Demo(demo::DemoArgs),
-    /// Runs a broker in memory, for development: one node, no replication, nothing kept.
+    /// Runs a broker for development: in memory or in a directory, no replication.
     #[command(after_help = broker::EXAMPLES)]
     Broker(broker::BrokerArgs),
     /// Runs services against a cluster.
@@ -66,6 +67,8 @@ enum Command {
     /// Asks a service for its health.
     #[command(after_help = health::EXAMPLES)]
     Health(health::HealthArgs),
+    /// Shows the settings and where they come from.
+    Config(config::ConfigArgs),
 }
 
 impl Command {
@@ -79,6 +82,7 @@ impl Command {
             Self::Consume(args) => args.connection(),
             Self::Topics(args) => args.connection(),
             Self::Groups(args) => args.connection(),
+            Self::Config(args) => args.connection(),
         };
         Some(connection.given())
     }
@@ -88,7 +92,8 @@ impl Command {
         match self {
             Self::Demo(_) => "error",
             Self::Broker(_) | Self::Serve(_) => "info",
-            Self::Produce(_) | Self::Consume(_) | Self::Topics(_) | Self::Groups(_) | Self::Health(_) => "warn",
+            Self::Produce(_) | Self::Consume(_) | Self::Topics(_) | Self::Groups(_) => "warn",
+            Self::Health(_) | Self::Config(_) => "warn",
         }
     }
 }
@@ -123,6 +128,7 @@ async fn run(command: Command, settings: Option<Settings>, started: Instant) -> 
         (Command::Consume(args), Some(settings)) => consume::run(args, &settings).await,
         (Command::Topics(args), Some(settings)) => topics::run(args, &settings).await,
         (Command::Groups(args), Some(settings)) => groups::run(args, &settings).await,
+        (Command::Config(args), Some(settings)) => config::run(&args, &settings),
         (_, None) => Err(Problem::new(Exit::Failed, "no settings were read")),
     };
     result.unwrap_or_else(|problem| complain(&problem))
@@ -170,7 +176,7 @@ mod tests {
         let mut command = Cli::command();
         command.build();
         let leaves = leaves(&command, "ottla");
-        assert_eq!(leaves.len(), 14);
+        assert_eq!(leaves.len(), 15);
         for (name, mut leaf) in leaves {
             let help = leaf.render_help().to_string();
             assert!(help.contains("Example"), "{name} shows none");

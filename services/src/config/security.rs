@@ -5,7 +5,7 @@ use ottla::{
     kafka::{ClientBuilder, Sasl, Secret, Tls},
 };
 
-use super::{Given, reader::Reader};
+use super::{reader::Reader, setting::Mechanism};
 
 /// How connections are secured.
 #[derive(Clone, Debug, Default)]
@@ -20,40 +20,22 @@ struct TlsFiles {
     certificate_and_key: Option<(PathBuf, PathBuf)>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mechanism {
-    Plain,
-    ScramSha256,
-    ScramSha512,
-    OAuthBearer,
-}
-
 impl Security {
-    /// What flags and variables say together; what contradicts itself is the reader's problem.
-    pub(super) fn read(given: &Given, reader: &mut Reader) -> Self {
-        let ssl = reader.flag("KAFKA_SSL").unwrap_or(false) || given.ssl;
-        let mut path = |given: &Option<PathBuf>, name| given.clone().or(reader.text(name).map(PathBuf::from));
-        let authority = path(&given.ssl_ca, "KAFKA_SSL_CA");
-        let certificate = path(&given.ssl_cert, "KAFKA_SSL_CERT");
-        let key = path(&given.ssl_key, "KAFKA_SSL_KEY");
-        let named = [("KAFKA_SSL_CA", &authority), ("KAFKA_SSL_CERT", &certificate), ("KAFKA_SSL_KEY", &key)];
-        for (name, _) in named.iter().filter(|(_, path)| path.is_some() && !ssl) {
-            reader.problem(format!("{name} is set, but KAFKA_SSL is not true"));
+    /// What all settings say together; what contradicts itself is the reader's problem.
+    pub(super) fn read(reader: &mut Reader) -> Self {
+        let ssl = reader.flag("KAFKA_SSL");
+        for name in ["KAFKA_SSL_CA", "KAFKA_SSL_CERT", "KAFKA_SSL_KEY"] {
+            if !ssl && reader.is_set(name) {
+                let called = reader.called(name);
+                reader.problem(format!("{called} is set, but KAFKA_SSL is not true"));
+            }
         }
-        let certificate_and_key = match (certificate, key) {
-            (Some(certificate), Some(key)) => Some((certificate, key)),
-            (None, None) => None,
-            (Some(_), None) => {
-                reader.problem("KAFKA_SSL_KEY is not set, but KAFKA_SSL_CERT is");
-                None
-            }
-            (None, Some(_)) => {
-                reader.problem("KAFKA_SSL_CERT is not set, but KAFKA_SSL_KEY is");
-                None
-            }
-        };
-        let tls = ssl.then_some(TlsFiles { authority, certificate_and_key });
-        Self { tls, sasl: sasl(given, ssl, reader) }
+        let certificate_and_key = pair(reader, "KAFKA_SSL_CERT", "KAFKA_SSL_KEY");
+        let tls = ssl.then(|| TlsFiles {
+            authority: reader.text("KAFKA_SSL_CA").map(PathBuf::from),
+            certificate_and_key: certificate_and_key.map(|(certificate, key)| (certificate.into(), key.into())),
+        });
+        Self { tls, sasl: sasl(ssl, reader) }
     }
 
     /// Secures the client that is built.
@@ -79,33 +61,41 @@ impl Security {
     }
 }
 
-/// SASL is on when there is a user, or a token.
-fn sasl(given: &Given, ssl: bool, reader: &mut Reader) -> Option<Sasl> {
-    let user = given.sasl_username.clone().or(reader.text("KAFKA_SASL_USERNAME"));
-    let password = reader.text("KAFKA_SASL_PASSWORD").map(Secret::new);
-    let named = reader.take("KAFKA_SASL_MECHANISM", mechanism);
-    let given_mechanism = given.sasl_mechanism.as_deref().map(mechanism).and_then(Result::ok);
-    let mechanism = given_mechanism.or(named).unwrap_or(Mechanism::Plain);
-    let allowed = reader.flag("KAFKA_SASL_ALLOW_PLAINTEXT").unwrap_or(false) || given.sasl_allow_plaintext;
-    let (user, password) = match (user, password) {
-        (Some(user), Some(password)) => (user, password),
-        (None, Some(password)) if mechanism == Mechanism::OAuthBearer => (String::new(), password),
+/// Both or neither.
+fn pair(reader: &mut Reader, first: &'static str, second: &'static str) -> Option<(String, String)> {
+    match (reader.text(first), reader.text(second)) {
+        (Some(one), Some(other)) => return Some((one, other)),
         (Some(_), None) => {
-            reader.problem("KAFKA_SASL_PASSWORD is not set, but KAFKA_SASL_USERNAME is");
-            return None;
+            let called = reader.called(first);
+            reader.problem(format!("{second} is not set, but {called} is"));
         }
         (None, Some(_)) => {
-            reader.problem("KAFKA_SASL_USERNAME is not set, but KAFKA_SASL_PASSWORD is");
-            return None;
+            let called = reader.called(second);
+            reader.problem(format!("{first} is not set, but {called} is"));
         }
-        (None, None) => return None,
+        (None, None) => {}
+    }
+    None
+}
+
+/// SASL is on when there is a user, or a token.
+fn sasl(ssl: bool, reader: &mut Reader) -> Option<Sasl> {
+    let mechanism: Mechanism =
+        reader.text("KAFKA_SASL_MECHANISM").and_then(|name| name.parse().ok()).unwrap_or_default();
+    let allowed = reader.flag("KAFKA_SASL_ALLOW_PLAINTEXT");
+    let token = reader.text("KAFKA_SASL_PASSWORD").filter(|_| mechanism == Mechanism::OAuthBearer);
+    let (user, password) = match token {
+        Some(token) => (String::new(), token),
+        None => pair(reader, "KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD")?,
     };
+    let password = Secret::new(password);
     let readable = matches!(mechanism, Mechanism::Plain | Mechanism::OAuthBearer);
     if readable && !ssl && !allowed {
-        reader.problem(
-            "KAFKA_SASL_MECHANISM: plain and oauthbearer show the secret to the whole network without TLS: set \
-             KAFKA_SSL=true, use scram-sha-512, or allow it by KAFKA_SASL_ALLOW_PLAINTEXT=true",
-        );
+        let called = reader.called("KAFKA_SASL_MECHANISM");
+        reader.problem(format!(
+            "{called}: plain and oauthbearer show the secret to the whole network without TLS: set KAFKA_SSL=true, use \
+             scram-sha-512, or allow it by KAFKA_SASL_ALLOW_PLAINTEXT=true",
+        ));
     }
     let sasl = match mechanism {
         Mechanism::Plain => Sasl::plain(user, password),
@@ -116,37 +106,22 @@ fn sasl(given: &Given, ssl: bool, reader: &mut Reader) -> Option<Sasl> {
     Some(if allowed { sasl.allow_plaintext() } else { sasl })
 }
 
-/// A mechanism's name, whatever its case.
-fn mechanism(name: &str) -> Result<Mechanism, String> {
-    match name.trim().to_ascii_lowercase().as_str() {
-        "plain" => Ok(Mechanism::Plain),
-        "scram-sha-256" => Ok(Mechanism::ScramSha256),
-        "scram-sha-512" => Ok(Mechanism::ScramSha512),
-        "oauthbearer" => Ok(Mechanism::OAuthBearer),
-        _ => Err(format!("'{}' is not one of plain, scram-sha-256, scram-sha-512, oauthbearer", name.escape_debug())),
-    }
-}
-
-/// The same name, if it is one; clap's parser.
-pub(crate) fn mechanism_name(name: &str) -> Result<String, String> {
-    mechanism(name).map(|_| name.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Given;
+
+    fn reader(variables: &[(&str, &str)]) -> Reader {
+        let variables = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        Reader::new(Given::default(), variables.collect(), None)
+    }
 
     /// The first words of each problem.
     fn problems(variables: &[(&str, &str)]) -> Vec<String> {
-        let variables = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));
-        let mut reader = Reader::new(variables);
-        let _ = Security::read(&Given::default(), &mut reader);
-        reader
-            .finish()
-            .0
-            .iter()
-            .map(|problem| problem.split([' ', ':']).next().unwrap_or_default().to_owned())
-            .collect()
+        let mut reader = reader(variables);
+        let _ = Security::read(&mut reader);
+        let problems = reader.finish().err().unwrap_or_default();
+        problems.iter().map(|problem| problem.split([' ', ':']).next().unwrap_or_default().to_owned()).collect()
     }
 
     #[test]
@@ -178,10 +153,10 @@ mod tests {
 
     #[test]
     fn a_password_is_shown_nowhere() {
-        let variables = [("KAFKA_SASL_USERNAME", "alice"), ("KAFKA_SASL_PASSWORD", "canary")];
-        let mut reader = Reader::new(variables.map(|(name, value)| (name.into(), value.into())));
-        let security = Security::read(&Given::default(), &mut reader);
-        let text = format!("{security:?} {:?}", reader.finish());
+        let mut reader = reader(&[("KAFKA_SASL_USERNAME", "alice"), ("KAFKA_SASL_PASSWORD", "canary")]);
+        let security = Security::read(&mut reader);
+        let text = format!("{security:?} {reader:?}");
+        let text = format!("{text} {:?}", reader.finish());
         assert!(!text.contains("canary"), "{text}");
     }
 }

@@ -1,4 +1,9 @@
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+    path::PathBuf,
+    time::Duration,
+};
 
 use ottla::{
     Client, Consumer, Env, Error, Producer,
@@ -6,35 +11,19 @@ use ottla::{
     kafka::{BrokerAddr, FetchConfig, ProducerBuilder},
 };
 
-use super::{reader::Reader, security::Security};
+use super::{
+    file::Document,
+    reader::{Given, Reader, Values},
+    security::Security,
+    setting,
+    table::SETTINGS,
+    value::Value,
+};
 
-/// Where a client begins when nothing says otherwise.
-const DEFAULT_BROKER: (&str, u16) = ("localhost", 9092);
+/// The variable that names the file, if no flag does.
+const FILE: &str = "OTTLA_CONFIG";
 
-/// What flags say, and goes before the variables.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Given {
-    /// Brokers to ask first.
-    pub(crate) brokers: Option<Vec<BrokerAddr>>,
-    /// The client's name.
-    pub(crate) client_id: Option<String>,
-    /// Whether TLS is used although the variables do not say so.
-    pub(crate) ssl: bool,
-    /// Certificates to trust.
-    pub(crate) ssl_ca: Option<PathBuf>,
-    /// The client's certificate.
-    pub(crate) ssl_cert: Option<PathBuf>,
-    /// Its key.
-    pub(crate) ssl_key: Option<PathBuf>,
-    /// The user. A password has no flag: every process could read it.
-    pub(crate) sasl_username: Option<String>,
-    /// SASL's mechanism.
-    pub(crate) sasl_mechanism: Option<String>,
-    /// Whether a readable secret may go over plaintext.
-    pub(crate) sasl_allow_plaintext: bool,
-}
-
-/// Everything the `KAFKA_*` variables configure.
+/// Everything that flags, variables and the file configure.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     brokers: Vec<BrokerAddr>,
@@ -51,69 +40,80 @@ pub(crate) struct Settings {
     auto_create_topics: bool,
     max_in_flight: usize,
     log_level: Option<&'static str>,
+    values: Values,
     warnings: Vec<String>,
 }
 
 impl Settings {
-    /// Reads the process's variables.
+    /// Reads the process's variables, and the file that they or a flag name.
     ///
     /// # Errors
-    /// Every variable that is not valid.
+    /// Everything that is not valid.
     pub(crate) fn from_env(given: Given) -> Result<Self, Vec<String>> {
         Self::read(given, std::env::vars_os())
     }
 
-    /// Reads `variables`.
+    /// The same with other `variables`.
     ///
     /// # Errors
-    /// Every variable that is not valid.
+    /// Everything that is not valid.
     pub(crate) fn read(
         given: Given,
         variables: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, Vec<String>> {
-        let mut reader = Reader::new(variables);
-        let settings = Self::read_from(given, &mut reader);
-        let (problems, warnings) = reader.finish();
-        if problems.is_empty() { Ok(Self { warnings, ..settings }) } else { Err(problems) }
+        let variables: BTreeMap<OsString, OsString> = variables.into_iter().collect();
+        let named = variables.get(OsStr::new(FILE)).filter(|path| !path.is_empty()).map(PathBuf::from);
+        let path = given.path().cloned().map(|path| (path, "--config")).or(named.map(|path| (path, FILE)));
+        let document = path.map(|(path, by)| {
+            Document::read(&path).map_err(|error| format!("{by}: cannot read {}: {error}", path.display()))
+        });
+        let (document, unread) = match document.transpose() {
+            Ok(document) => (document, None),
+            Err(problem) => (None, Some(problem)),
+        };
+        let mut reader = Reader::new(given, variables, document);
+        unread.into_iter().for_each(|problem| reader.problem(problem));
+        let settings = Self::read_from(&mut reader);
+        let (values, warnings) = reader.finish()?;
+        Ok(Self { values, warnings, ..settings })
     }
 
-    fn read_from(given: Given, reader: &mut Reader) -> Self {
-        let brokers = reader.take("KAFKA_BROKERS", brokers);
-        let client_id = reader.text("KAFKA_CLIENT_ID");
-        let or_millis = |given: Option<Duration>, millis| given.unwrap_or(Duration::from_millis(millis));
-        let security = Security::read(&given, reader);
+    fn read_from(reader: &mut Reader) -> Self {
         let settings = Self {
-            security,
-            brokers: given
-                .brokers
-                .or(brokers)
-                .unwrap_or_else(|| vec![BrokerAddr::new(DEFAULT_BROKER.0, DEFAULT_BROKER.1)]),
-            client_id: given.client_id.or(client_id),
-            connection_timeout: or_millis(reader.millis("KAFKA_CONNECTION_TIMEOUT"), 10_000),
-            request_timeout: or_millis(reader.millis("KAFKA_REQUEST_TIMEOUT"), 30_000),
-            session_timeout: or_millis(reader.millis("KAFKA_SESSION_TIMEOUT"), 30_000),
-            heartbeat_interval: or_millis(reader.millis("KAFKA_HEARTBEAT_INTERVAL"), 3_000),
-            partition_bytes: reader.number("KAFKA_MAX_BYTES_PER_PARTITION", 1..=i32::MAX).unwrap_or(1 << 20),
-            min_bytes: reader.number("KAFKA_MIN_BYTES", 0..=i32::MAX).unwrap_or(1),
-            max_bytes: reader.number("KAFKA_MAX_BYTES", 1024..=i32::MAX).unwrap_or(10 << 20),
-            max_wait: or_millis(reader.number("KAFKA_MAX_WAIT_TIME", 0..=300_000).map(Duration::from_millis), 5_000),
-            auto_create_topics: reader.flag("KAFKA_AUTO_CREATE_TOPICS").unwrap_or(true),
-            max_in_flight: reader.number("KAFKA_MAX_IN_FLIGHT_REQUESTS", 1..=5).unwrap_or(5),
-            log_level: reader.take("KAFKA_LOG_LEVEL", log_level),
+            security: Security::read(reader),
+            brokers: reader.text("KAFKA_BROKERS").and_then(|text| setting::brokers(&text).ok()).unwrap_or_default(),
+            client_id: reader.text("KAFKA_CLIENT_ID"),
+            connection_timeout: reader.millis("KAFKA_CONNECTION_TIMEOUT"),
+            request_timeout: reader.millis("KAFKA_REQUEST_TIMEOUT"),
+            session_timeout: reader.millis("KAFKA_SESSION_TIMEOUT"),
+            heartbeat_interval: reader.millis("KAFKA_HEARTBEAT_INTERVAL"),
+            partition_bytes: reader.number("KAFKA_MAX_BYTES_PER_PARTITION"),
+            min_bytes: reader.number("KAFKA_MIN_BYTES"),
+            max_bytes: reader.number("KAFKA_MAX_BYTES"),
+            max_wait: reader.millis("KAFKA_MAX_WAIT_TIME"),
+            auto_create_topics: reader.flag("KAFKA_AUTO_CREATE_TOPICS"),
+            max_in_flight: reader.number("KAFKA_MAX_IN_FLIGHT_REQUESTS"),
+            log_level: log_level(reader),
+            values: Values::new(),
             warnings: Vec::new(),
         };
-        // Transactions come later; a value that could not be one is told now.
-        reader.millis("KAFKA_TRANSACTION_TIMEOUT");
-        if reader.flag("KAFKA_IDEMPOTENT") == Some(false) {
-            reader.problem("KAFKA_IDEMPOTENT: false is not possible, this producer never writes a record twice");
+        if !reader.flag("KAFKA_IDEMPOTENT") {
+            let called = reader.called("KAFKA_IDEMPOTENT");
+            reader.problem(format!("{called}: false is not possible, this producer never writes a record twice"));
         }
-        if settings.heartbeat_interval.saturating_mul(3) > settings.session_timeout {
-            reader.problem(format!(
-                "KAFKA_HEARTBEAT_INTERVAL ({:?}) must be at most a third of KAFKA_SESSION_TIMEOUT ({:?})",
-                settings.heartbeat_interval, settings.session_timeout
-            ));
+        let (interval, session) = (settings.heartbeat_interval, settings.session_timeout);
+        if interval.saturating_mul(3) > session {
+            let [interval_is, session_is] =
+                ["KAFKA_HEARTBEAT_INTERVAL", "KAFKA_SESSION_TIMEOUT"].map(|name| reader.called(name));
+            reader
+                .problem(format!("{interval_is} ({interval:?}) must be at most a third of {session_is} ({session:?})"));
         }
         settings
+    }
+
+    /// Every setting and where it comes from, in the order of the table.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &Value> {
+        SETTINGS.iter().filter_map(|setting| self.values.get(setting.name()))
     }
 
     /// Brokers to ask first.
@@ -129,6 +129,12 @@ impl Settings {
     /// Whether missing topics of a service's catalogue are created.
     pub(crate) fn auto_create_topics(&self) -> bool {
         self.auto_create_topics
+    }
+
+    /// Where a service keeps its rows, unless its flag says otherwise.
+    pub(crate) fn database_url(&self) -> Option<&str> {
+        // Not a field of its own: it may hold a password, which a value does not show.
+        self.values.get("DATABASE_URL").map(Value::text).filter(|url| !url.is_empty())
     }
 
     /// What was found odd.
@@ -175,28 +181,10 @@ impl Settings {
     }
 }
 
-/// Brokers separated by commas.
-fn brokers(text: &str) -> Result<Vec<BrokerAddr>, String> {
-    let brokers: Result<Vec<BrokerAddr>, _> =
-        text.split(',').filter(|part| !part.trim().is_empty()).map(str::parse).collect();
-    match brokers {
-        Ok(brokers) if brokers.is_empty() => Err("it names no broker".to_owned()),
-        Ok(brokers) => Ok(brokers),
-        Err(error) => Err(error.to_string()),
-    }
-}
-
-/// A level as other Kafka clients name it.
-fn log_level(text: &str) -> Result<&'static str, String> {
-    match text.trim().to_ascii_lowercase().as_str() {
-        "off" | "none" | "nothing" => Ok("off"),
-        "error" => Ok("error"),
-        "warn" | "warning" => Ok("warn"),
-        "info" => Ok("info"),
-        "debug" => Ok("debug"),
-        "trace" => Ok("trace"),
-        _ => Err(format!("'{}' is not one of error, warn, info, debug, trace, off", text.escape_debug())),
-    }
+/// The level that somebody asked for; the default is each command's own.
+fn log_level(reader: &Reader) -> Option<&'static str> {
+    let text = reader.text("KAFKA_LOG_LEVEL").filter(|_| reader.is_set("KAFKA_LOG_LEVEL"))?;
+    setting::level(&text).ok()
 }
 
 #[cfg(test)]
@@ -209,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_are_the_documents() {
+    fn what_nobody_sets_is_the_default() {
         let settings = read(&[]).expect("nothing is set");
         assert_eq!(settings.brokers(), [BrokerAddr::new("localhost", 9092)]);
         let of = |millis| Duration::from_millis(millis);
@@ -221,12 +209,8 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_goes_before_a_variable_and_that_before_the_default() {
-        let flag = || Given {
-            brokers: Some(vec![BrokerAddr::new("flag", 1)]),
-            client_id: Some("flag".to_owned()),
-            ..Given::default()
-        };
+    fn a_client_is_built_from_what_goes_first() {
+        let flag = || Given::default().with("KAFKA_BROKERS", Some("flag:1")).with("KAFKA_CLIENT_ID", Some("flag"));
         let variables = || [("KAFKA_BROKERS".into(), "a:1, [::1]:2,".into()), ("KAFKA_CLIENT_ID".into(), "v".into())];
         let settings = Settings::read(flag(), variables()).expect("valid");
         assert_eq!((settings.brokers, settings.client_id.as_deref()), (vec![BrokerAddr::new("flag", 1)], Some("flag")));
@@ -266,14 +250,20 @@ mod tests {
     }
 
     #[test]
-    fn every_variable_is_documented() {
-        let page = include_str!("../../../docs/cli.md");
-        let mut reader = Reader::new([]);
-        let _ = Settings::read_from(Given::default(), &mut reader);
-        for name in reader.known().filter(|name| *name != "KAFKA_SCHEMA_REGISTRY_URL") {
-            assert!(page.contains(&format!("`{name}`")), "{name} is missing from docs/cli.md");
+    fn a_file_is_read_where_a_flag_or_a_variable_names_it() {
+        let dir = std::env::temp_dir().join(format!("ottla-config-{}", Env::system().uuid()));
+        std::fs::create_dir(&dir).expect("a directory");
+        let [first, second] = ["first.toml", "second.toml"].map(|name| dir.join(name));
+        std::fs::write(&first, "kafka_client_id = 'first'").expect("written");
+        std::fs::write(&second, "kafka_client_id = 'second'").expect("written");
+        let variable = |path: &PathBuf| [(FILE.into(), path.clone().into())];
+        for (flag, path, expected) in [(None, &second, "second"), (Some(first.clone()), &second, "first")] {
+            let settings = Settings::read(Given::file(flag), variable(path)).expect("valid");
+            assert_eq!(settings.client_id.as_deref(), Some(expected));
         }
-        assert_eq!(reader.known().count(), 24, "the 18 of the documents, five of ours and the schema registry's");
+        let problems = Settings::read(Given::default(), variable(&dir.join("none"))).expect_err("there is none");
+        assert!(problems[0].contains(FILE) && problems[0].contains("none"), "{problems:?}");
+        std::fs::remove_dir_all(&dir).expect("removed");
     }
 
     #[test]

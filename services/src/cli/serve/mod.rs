@@ -95,7 +95,7 @@ pub(super) async fn run(args: ServeArgs, settings: &Settings) -> Result<Exit, Pr
     let env = Env::system();
     let failed = |error: &dyn std::fmt::Display| Problem::new(Exit::Failed, error.to_string());
     let part = part(&args.services);
-    let at = store::choose(args.store, std::env::var("DATABASE_URL").ok(), part)?;
+    let at = store::choose(args.store, settings.database_url().map(str::to_owned), part)?;
     let Opened { store, instance_id } = at.open(&env).await.map_err(|error| failed(&error))?;
     let client = connection::client(settings, &env, "orders")?;
     let mut builder = PubSub::builder(client.clone()).part(part).store(store).configured(settings.clone());

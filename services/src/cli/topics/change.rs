@@ -1,4 +1,4 @@
-use clap::Args;
+use clap::{Arg, Args};
 use ottla::{
     Client,
     kafka::{ConfigChange, ConfigResource, ErrorCode, NewTopic},
@@ -23,6 +23,7 @@ Example:
 
 /// What `ottla topics create` takes.
 #[derive(Args, Clone, Debug)]
+#[command(mut_arg("config_file", config_is_a_topics))]
 pub(super) struct CreateArgs {
     #[command(flatten)]
     pub(super) connection: ConnectionArgs,
@@ -45,6 +46,7 @@ pub(super) struct CreateArgs {
 /// What `ottla topics alter` takes.
 #[derive(Args, Clone, Debug)]
 #[command(group = clap::ArgGroup::new("change").required(true).multiple(true))]
+#[command(mut_arg("config_file", config_is_a_topics))]
 pub(super) struct AlterArgs {
     #[command(flatten)]
     pub(super) connection: ConnectionArgs,
@@ -69,6 +71,11 @@ pub(super) struct DeleteArgs {
     pub(super) connection: ConnectionArgs,
     #[command(flatten)]
     names: Names,
+}
+
+/// Where `--config` is a topic's setting, as in Kafka's own tools, the file of ours has another name.
+fn config_is_a_topics(file: Arg) -> Arg {
+    file.long("config-file")
 }
 
 fn setting(text: &str) -> Result<(String, String), String> {

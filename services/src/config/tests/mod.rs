@@ -1,0 +1,3 @@
+//! What is written from the table of settings.
+
+mod page;
