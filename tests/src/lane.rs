@@ -34,6 +34,10 @@ pub struct Offers {
     pub python: bool,
     /// There is Go with franz-go.
     pub go: bool,
+    /// There is a PostgreSQL.
+    pub postgres: bool,
+    /// A test can have a PostgreSQL of its own, to stop and start it.
+    pub own_postgres: bool,
 }
 
 /// What a test asks of its lane.
@@ -47,6 +51,8 @@ pub struct Needs {
     kcat: bool,
     python: bool,
     go: bool,
+    postgres: bool,
+    own_postgres: bool,
     alone: bool,
 }
 
@@ -61,6 +67,8 @@ impl Needs {
         kcat: false,
         python: false,
         go: false,
+        postgres: false,
+        own_postgres: false,
         alone: false,
     };
 
@@ -112,6 +120,18 @@ impl Needs {
         Self { go: true, ..self }
     }
 
+    /// Rows are kept in PostgreSQL.
+    #[must_use]
+    pub const fn postgres(self) -> Self {
+        Self { postgres: true, ..self }
+    }
+
+    /// A PostgreSQL of the test's own is stopped and started.
+    #[must_use]
+    pub const fn own_postgres(self) -> Self {
+        Self { own_postgres: true, ..self }
+    }
+
     /// No other test runs meanwhile: it uses topics and groups whose names are not its own.
     #[must_use]
     pub const fn alone(self) -> Self {
@@ -134,6 +154,8 @@ impl Needs {
             (self.kcat && !offers.kcat, "kcat".to_owned()),
             (self.python && !offers.python, "Python's clients".to_owned()),
             (self.go && !offers.go, "Go's client".to_owned()),
+            (self.postgres && !offers.postgres, "PostgreSQL".to_owned()),
+            (self.own_postgres && !offers.own_postgres, "a PostgreSQL to stop".to_owned()),
         ]
         .into_iter()
         .filter_map(|(lacks, what)| lacks.then_some(what))
@@ -223,6 +245,8 @@ mod tests {
             kcat: false,
             python: false,
             go: false,
+            postgres: false,
+            own_postgres: false,
         };
         let full = Offers {
             nodes: 3,
@@ -233,12 +257,15 @@ mod tests {
             kcat: true,
             python: true,
             go: true,
+            postgres: true,
+            own_postgres: true,
         };
         assert_eq!(Needs::ANY.unmet(bare), None);
-        let much = Needs::ANY.nodes(3).restart().pause().real_kafka().tools().kcat().python().go();
+        let much =
+            Needs::ANY.nodes(3).restart().pause().real_kafka().tools().kcat().python().go().postgres().own_postgres();
         assert_eq!(much.unmet(full), None);
         let missing = much.unmet(bare);
-        let all = "3 nodes, nodes that can be restarted, nodes that can be paused, Apache Kafka, Kafka's tools, kcat, Python's clients, Go's client";
+        let all = "3 nodes, nodes that can be restarted, nodes that can be paused, Apache Kafka, Kafka's tools, kcat, Python's clients, Go's client, PostgreSQL, a PostgreSQL to stop";
         assert_eq!(missing.as_deref(), Some(all));
     }
 

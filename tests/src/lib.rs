@@ -1,5 +1,6 @@
 //! What the suites share and what is checked by tests of its own: no broker is needed here.
 //!
+//! - [`database`]: which PostgreSQL the suites use.
 //! - [`history`]: what clients did and what a log holds, and the rules both must obey.
 //! - [`proxy`]: a TCP proxy that cuts, truncates, delays, refuses and silences connections.
 //! - [`liar`]: a proxy that changes what a broker answers.
@@ -8,6 +9,7 @@
 //! - [`seed`]: random decisions that a printed number repeats.
 //! - [`size`]: how large the long tests are.
 
+pub mod database;
 pub mod history;
 pub mod lane;
 pub mod liar;

@@ -1,7 +1,9 @@
 //! Every suite that needs a broker, in one binary.
 //!
 //! `OTTLA_TEST_BROKER=external:HOST:PORT | docker | jvm[:NODES] | embedded` chooses the lane; unset, it is Docker where
-//! an engine and its image are at hand, else the embedded broker. `OTTLA_TEST_SEED` repeats a run's random decisions,
+//! an engine and its image are at hand, else the embedded broker.
+//! `OTTLA_TEST_POSTGRES=external:URL | docker | local | none` chooses the PostgreSQL; unset, it is this machine's own,
+//! else a container, else none. `OTTLA_TEST_SEED` repeats a run's random decisions,
 //! `OTTLA_TEST_SIZE=soak` makes the long tests as large as the promises, `OTTLA_LOG` (such as
 //! `ottla_kafka_core=debug`) shows what the crates log.
 
@@ -31,6 +33,7 @@ mod producer;
 mod pubsub;
 mod security;
 mod silent;
+mod store;
 mod support;
 
 fn main() -> ExitCode {
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
     pubsub::tests(&mut suite);
     security::tests(&mut suite);
     silent::tests(&mut suite);
+    store::tests(&mut suite);
     match harness::run(&arguments, suite) {
         Ok(code) => code,
         Err(reason) => {

@@ -6,8 +6,8 @@ mod memory;
 mod postgres;
 #[cfg(feature = "redb")]
 mod redb;
-#[cfg(test)]
-mod suite;
+#[cfg(any(test, feature = "testing"))]
+pub mod suite;
 mod unit;
 
 pub use error::StoreError;

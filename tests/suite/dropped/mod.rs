@@ -8,6 +8,7 @@ mod admin;
 mod calls;
 mod consumer;
 mod delivery;
+mod postgres;
 mod producer;
 mod reader;
 
@@ -33,6 +34,8 @@ pub(crate) fn tests(suite: &mut Suite) {
     suite.long_test("dropped::calls_can_be_made_again", Needs::ANY, limit, calls_can_be_made_again);
     suite.long_test("dropped::a_consumer_goes_on", Needs::ANY, limit, a_consumer_goes_on);
     suite.long_test("dropped::a_worker_settles_every_record", Needs::ANY, limit, a_worker_settles_every_record);
+    let postgres = Needs::ANY.postgres();
+    suite.long_test("dropped::a_store_in_postgres_goes_on", postgres, limit, a_store_in_postgres_goes_on);
     suite.long_test("dropped::a_producer_keeps_its_promises", Needs::ANY, limit, a_producer_keeps_its_promises);
 }
 
@@ -48,6 +51,10 @@ async fn a_consumer_goes_on(cx: Context) -> Outcome {
 
 async fn a_worker_settles_every_record(cx: Context) -> Outcome {
     rows(cx, delivery::ROWS).await
+}
+
+async fn a_store_in_postgres_goes_on(cx: Context) -> Outcome {
+    rows(cx, postgres::ROWS).await
 }
 
 async fn a_producer_keeps_its_promises(cx: Context) -> Outcome {

@@ -36,7 +36,7 @@ impl PostgresStoreBuilder {
         self
     }
 
-    /// How long opening a connection may take; 3 s by default.
+    /// How long opening a connection may take, for each host that is named; 5 s by default.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.limits.connect_timeout = timeout;
         self

@@ -40,7 +40,7 @@ impl Default for Limits {
         Self {
             max_connections: 8,
             acquire_timeout: Duration::from_secs(3),
-            connect_timeout: Duration::from_secs(3),
+            connect_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(5),
         }
     }

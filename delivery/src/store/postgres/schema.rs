@@ -90,7 +90,11 @@ fn unsigned(version: i32) -> u32 {
 
 /// The tables of the store that are known to be there; none is ever removed.
 #[derive(Debug, Default)]
-pub(super) struct Tables(Mutex<BTreeSet<String>>);
+pub(super) struct Tables {
+    known: Mutex<BTreeSet<String>>,
+    /// Held while one is made: whoever needs it meanwhile waits here, not in a connection of its own.
+    making: tokio::sync::Mutex<()>,
+}
 
 impl Tables {
     /// Whether there is this table.
@@ -120,6 +124,10 @@ impl Tables {
             let known = self.known();
             tables.filter(|table| !known.contains(*table)).collect()
         };
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let _alone = self.making.lock().await;
         for table in missing {
             if !self.exists(pool, table).await? {
                 create(pool, table).await?;
@@ -130,7 +138,7 @@ impl Tables {
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
