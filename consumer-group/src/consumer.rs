@@ -12,6 +12,7 @@ use crate::{
     event::Event,
     handle::ConsumerHandle,
     owner::{Asks, Owner, Shared},
+    questions::ClusterSide,
     reader::RecordReader,
 };
 
@@ -57,9 +58,10 @@ impl Consumer {
         let requests = ClientRequests::new(holding.clone(), Arc::clone(&config));
         // A reset is an event of the consumer: the application begins anew there, and so do its commits.
         let fetcher = Fetcher::new(&holding, fetch.offset_reset(OffsetReset::Error));
+        let cluster = ClusterSide::new(client, Arc::clone(&config), fetcher.monitor());
         let owner = Owner::new(Arc::clone(&config), requests, fetcher, Arc::clone(&shared), asked);
         let owner = client.env().spawn("consumer-group", owner.run());
-        let handle = ConsumerHandle::new(Arc::clone(&shared), asks, config.commit_timeout);
+        let handle = ConsumerHandle::new(Arc::clone(&shared), asks, config.commit_timeout, cluster);
         Ok(Self { handle, shared, owner, config, env: client.env().clone() })
     }
 

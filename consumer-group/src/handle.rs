@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use ottla_kafka_core::{Error, ErrorKind, TopicPartition};
+use ottla_kafka_core::{Error, ErrorKind, Stall, TopicPartition};
 use tokio::{
     sync::{mpsc::error::TrySendError, oneshot},
     time::timeout,
@@ -12,6 +12,7 @@ use crate::{
     commit::CommitAck,
     offsets::{OffsetAndMetadata, Offsets},
     owner::{Asks, Command, Commit, Outcomes, Shared},
+    questions::ClusterSide,
     status::GroupStatus,
 };
 
@@ -21,11 +22,12 @@ pub struct ConsumerHandle {
     shared: Arc<Shared>,
     asks: Asks,
     limit: Duration,
+    pub(crate) cluster: Arc<ClusterSide>,
 }
 
 impl ConsumerHandle {
-    pub(crate) fn new(shared: Arc<Shared>, asks: Asks, limit: Duration) -> Self {
-        Self { shared, asks, limit }
+    pub(crate) fn new(shared: Arc<Shared>, asks: Asks, limit: Duration, cluster: ClusterSide) -> Self {
+        Self { shared, asks, limit, cluster: Arc::new(cluster) }
     }
 
     /// Commits these offsets, and says for each partition whether that succeeded.
@@ -180,6 +182,12 @@ impl ConsumerHandle {
     /// Where the member stands, and its trouble.
     pub fn status(&self) -> GroupStatus {
         self.shared.outbox().status().clone()
+    }
+
+    /// The partitions that bring nothing although they are read, each with the reason and for how long: for health
+    /// checks.
+    pub fn stalled(&self) -> BTreeMap<TopicPartition, Stall> {
+        self.cluster.monitor.stalled()
     }
 
     /// Asks the owner to end, and waits until it has.

@@ -20,6 +20,7 @@ mod membership;
 mod offsets;
 mod owner;
 mod protocol;
+mod questions;
 mod reader;
 mod record;
 mod records;

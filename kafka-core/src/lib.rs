@@ -35,7 +35,9 @@ pub use client::{ConnectionKind, Target};
 pub use connector::{BrokerAddr, Connector, Io, IoStream, ParseBrokerAddrError, TcpConnector};
 pub use env::{BoxFuture, Clock, Env, Rng, Spawner, Task};
 pub use error::{Error, ErrorKind, Recovery};
-pub use fetch::{FetchConfig, Fetched, FetchedRecords, Fetcher, Isolation, LogOffsets, OffsetReset, StartPosition};
+pub use fetch::{
+    FetchConfig, FetchMonitor, Fetched, FetchedRecords, Fetcher, Isolation, LogOffsets, OffsetReset, Stall, StartPosition,
+};
 pub use metadata::{Cluster, Partition, Topic};
 pub use producer::{Ack, Producer, ProducerBuilder, ProducerRecord, RecordMetadata};
 pub use protocol::ErrorCode;

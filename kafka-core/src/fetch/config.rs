@@ -102,7 +102,12 @@ impl FetchConfig {
     /// How much is asked for at once.
     pub(super) fn sizes(&self) -> Sizes {
         let bytes = |bytes: i32| usize::try_from(bytes).unwrap_or(0);
-        Sizes { memory: self.fetch_memory, answer: bytes(self.max_bytes), partition: bytes(self.partition_bytes) }
+        Sizes {
+            memory: self.fetch_memory,
+            answer: bytes(self.max_bytes),
+            partition: bytes(self.partition_bytes),
+            max_wait: self.max_wait,
+        }
     }
 
     /// How many bytes are decompressed to be handed out together, but for one batch.

@@ -8,6 +8,7 @@ mod aborted;
 mod budget;
 mod config;
 mod fetcher;
+mod monitor;
 mod opened;
 mod partitions;
 mod plan;
@@ -19,6 +20,7 @@ mod tests;
 
 pub use config::{FetchConfig, Isolation};
 pub use fetcher::{Fetched, Fetcher};
+pub use monitor::FetchMonitor;
 pub use position::{OffsetReset, StartPosition};
-pub use reading::LogOffsets;
+pub use reading::{LogOffsets, Stall};
 pub use records::FetchedRecords;

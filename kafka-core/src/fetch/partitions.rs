@@ -47,6 +47,8 @@ impl Partitions {
     pub(super) fn pause(&mut self, topic_partition: &TopicPartition, paused: bool) {
         if let Some(reading) = self.readings.get_mut(topic_partition) {
             reading.paused = paused;
+            // Whatever it was, nothing is asked for now.
+            reading.stall = None;
         }
     }
 

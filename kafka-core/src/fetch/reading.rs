@@ -57,6 +57,28 @@ pub(super) struct Reading {
     pub(super) reset_from: Option<i64>,
     /// Since when the cluster says that the topic does not exist.
     pub(super) missing_since: Option<Instant>,
+    /// Since when it brings nothing although it is read, and why.
+    pub(super) stall: Option<Stall>,
+}
+
+/// Why a partition brings nothing although it is read: its leader cannot be reached, the cluster names none, or what was
+/// read before fills the fetch memory. It is tried on without end; who watches decides how long is too long.
+#[derive(Clone, Debug)]
+pub struct Stall {
+    pub(super) since: Instant,
+    pub(super) error: Error,
+}
+
+impl Stall {
+    /// How long it has lasted.
+    pub fn age(&self) -> Duration {
+        self.since.elapsed()
+    }
+
+    /// Why, as of the last attempt.
+    pub fn error(&self) -> &Error {
+        &self.error
+    }
 }
 
 /// What is asked for next.
@@ -108,7 +130,14 @@ impl Reading {
             topic_id: Uuid::nil(),
             reset_from: None,
             missing_since: None,
+            stall: None,
         }
+    }
+
+    /// It cannot be read right now; the stall began with the first such failure.
+    pub(super) fn stalled(&mut self, now: Instant, error: impl FnOnce() -> Error) {
+        let since = self.stall.as_ref().map_or(now, |stall| stall.since);
+        self.stall = Some(Stall { since, error: error() });
     }
 
     /// Whether it may be asked for now.
@@ -132,6 +161,7 @@ impl Reading {
         self.state = State::Idle;
         self.failures = 0;
         self.missing_since = None;
+        self.stall = None;
     }
 
     /// It may be asked for again after `wait`, which depends on how often it failed in a row.

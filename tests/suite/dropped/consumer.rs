@@ -1,10 +1,12 @@
 //! The consumer and the fetcher below it: what a dropped call had read is given out by the next, once and in order.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use libtest_mimic::Failed;
-use ottla_consumer_group::{Consumer, Event, OffsetAndMetadata};
-use ottla_kafka_core::{Client, FetchConfig, Fetched, Fetcher, Producer, ProducerRecord, TopicPartition};
+use ottla_consumer_group::{Consumer, ConsumerHandle, Event, OffsetAndMetadata};
+use ottla_kafka_core::{
+    BoxFuture, Client, Error, FetchConfig, Fetched, Fetcher, Producer, ProducerRecord, TopicPartition,
+};
 use tokio::time::{Instant, timeout};
 
 use super::{Row, WEDGED, at_every_await, dropped_after};
@@ -16,8 +18,20 @@ pub(super) const RECORDS: i64 = 60;
 pub(super) const ROWS: &[Row] = &[
     ("Consumer::close", |cx| Box::pin(close(cx))),
     ("Consumer::recv", |cx| Box::pin(recv(cx))),
+    ("ConsumerHandle::beginning_offsets", |cx| {
+        again(cx, |handle, of| Box::pin(async move { one(handle.beginning_offsets([of]).await?) }))
+    }),
     ("ConsumerHandle::commit", |cx| Box::pin(commit(cx, false))),
     ("ConsumerHandle::commit_in", |cx| Box::pin(commit(cx, true))),
+    ("ConsumerHandle::committed_offsets", |cx| {
+        again(cx, |handle, of| Box::pin(async move { one(handle.committed_offsets([of]).await?) }))
+    }),
+    ("ConsumerHandle::end_offsets", |cx| {
+        again(cx, |handle, of| Box::pin(async move { one(handle.end_offsets([of]).await?) }))
+    }),
+    ("ConsumerHandle::offsets_for_times", |cx| {
+        again(cx, |handle, of| Box::pin(async move { one(handle.offsets_for_times([(of, 0)]).await?) }))
+    }),
     ("ConsumerHandle::seek", |cx| Box::pin(seek(cx))),
     ("Fetcher::next", |cx| Box::pin(next(cx))),
 ];
@@ -139,6 +153,33 @@ async fn commit(cx: Context, in_generation: bool) -> Result<usize, Failed> {
     .await?;
     consumer.close().await?;
     Ok(awaits)
+}
+
+/// A question of a consumer's handle, about one partition.
+type Question = fn(ConsumerHandle, TopicPartition) -> BoxFuture<'static, Result<(), Failed>>;
+
+/// A question that was dropped can be asked again.
+fn again(cx: Context, question: Question) -> BoxFuture<'static, Result<usize, Failed>> {
+    Box::pin(async move {
+        let (client, of) = filled(&cx).await?;
+        at_every_await(async |awaits| {
+            let client = Client::builder().bootstrap(client.metadata().cluster().brokers().values().cloned()).build()?;
+            let consumer = consumer(&cx, &client, &of, "questions")?;
+            let dropped = dropped_after(awaits, question(consumer.handle(), of.clone())).await;
+            question(consumer.handle(), of.clone()).await?;
+            client.close().await;
+            dropped.transpose().map(|ended| ended.is_some())
+        })
+        .await
+    })
+}
+
+/// The one answer.
+fn one<T>(answers: BTreeMap<TopicPartition, Result<T, Error>>) -> Result<(), Failed> {
+    match answers.into_values().next() {
+        Some(answer) => Ok(answer.map(drop)?),
+        None => Err("no answer".into()),
+    }
 }
 
 async fn seek(cx: Context) -> Result<usize, Failed> {

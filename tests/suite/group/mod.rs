@@ -4,6 +4,7 @@ mod churn;
 mod kinds;
 mod members;
 mod progress;
+mod questions;
 
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ pub(crate) fn tests(suite: &mut Suite) {
     suite.long_test("group::a_restarted_coordinator_loses_nothing", Needs::ANY.restart(), long, restarts);
     churn::tests(suite);
     kinds::tests(suite);
+    questions::tests(suite);
     suite.test(
         "group::offsets_can_be_committed_while_partitions_are_revoked",
         Needs::ANY,

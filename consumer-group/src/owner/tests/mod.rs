@@ -14,7 +14,10 @@ use ottla_kafka_core::{Env, Error, ErrorCode, FetchConfig, Task, TopicPartition}
 use tokio::time::timeout;
 
 use super::{Asks, COMMITS_MAX, Owner, Shared};
-use crate::{config::GroupConfig, event::Event, handle::ConsumerHandle, offsets::OffsetAndMetadata, owner::Outcomes};
+use crate::{
+    config::GroupConfig, event::Event, handle::ConsumerHandle, offsets::OffsetAndMetadata, owner::Outcomes,
+    questions::ClusterSide,
+};
 use fake::{Fake, FakeFetcher, Fault};
 
 /// A consumer whose cluster is a [`Fake`].
@@ -36,7 +39,7 @@ fn group_with(change: impl FnOnce(&mut GroupConfig)) -> Group {
     config.check(&FetchConfig::default()).expect("valid settings");
     let (fake, shared) = (Arc::new(Fake::default()), Arc::new(Shared::new()));
     let (asks, asked) = Asks::new();
-    let handle = ConsumerHandle::new(Arc::clone(&shared), asks, config.commit_timeout);
+    let handle = ConsumerHandle::new(Arc::clone(&shared), asks, config.commit_timeout, ClusterSide::nowhere());
     let fetcher = FakeFetcher(Arc::clone(&fake));
     let owner = Owner::new(Arc::new(config), Arc::clone(&fake), fetcher, Arc::clone(&shared), asked);
     let owner = Env::system().spawn("group", owner.run());

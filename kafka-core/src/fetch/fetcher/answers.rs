@@ -95,10 +95,10 @@ impl Engine {
                 let bytes = answer.partitions.iter().map(|part| part.records.len()).sum();
                 charge.become_bytes(bytes);
                 let is_calm = answer.partitions.iter().all(|part| part.code.is_none());
-                let early = now.saturating_duration_since(asked_at) < self.shared.config.max_wait / 2;
+                let early = now.saturating_duration_since(asked_at) < question.wait / 2;
                 let pause = if bytes == 0 && is_calm && early { NOTHING_PAUSE } else { Duration::ZERO };
                 let pause = throttle(answer.throttle_ms).max(pause);
-                self.shared.state().leaders.answered(question.leader, now, pause);
+                self.shared.state().leaders.answered(&question, now, pause);
                 self.parts(question, answer, &Arc::new(charge), cluster);
             }
             Err(error) => {
@@ -107,7 +107,7 @@ impl Engine {
                 self.stale = Some(cluster.generation());
                 let shared = Arc::clone(&self.shared);
                 let mut state = shared.state();
-                state.leaders.answered(question.leader, now, Duration::ZERO);
+                state.leaders.answered(&question, now, Duration::ZERO);
                 for asked in &question.fetches {
                     self.failed(&mut state, asked, error.clone());
                 }
@@ -126,15 +126,16 @@ impl Engine {
         if is_hopeless {
             state.partitions.with_asked(asked, |reading| reading.fail(error));
         } else {
-            self.retry(state, asked);
+            self.retry(state, asked, error);
         }
     }
 
     /// Asks again after a while.
-    fn retry(&self, state: &mut State, asked: &Asked) {
-        let env = self.client.env();
+    fn retry(&self, state: &mut State, asked: &Asked, error: Error) {
+        let (env, now) = (self.client.env(), Instant::now());
         state.partitions.with_asked(asked, |reading| {
-            reading.retry(Instant::now(), |failures| RETRY.after(failures, env));
+            reading.stalled(now, || error);
+            reading.retry(now, |failures| RETRY.after(failures, env));
         });
     }
 
@@ -156,7 +157,9 @@ impl Engine {
         let mut is_first = true;
         for (asked, part) in parts {
             let Some(part) = part else {
-                self.retry(&mut self.shared.state(), &asked);
+                let detail = format!("its answer to Fetch lacks {}", asked.topic_partition);
+                let error = Error::new(ErrorKind::Protocol { broker: broker.cloned(), detail });
+                self.retry(&mut self.shared.state(), &asked, error);
                 continue;
             };
             let leader_known = learnt && part.current_leader.is_some();
@@ -203,7 +206,7 @@ impl Engine {
             return state.partitions.with_asked(asked, |reading| reading.fail(error));
         }
         tracing::debug!(%error, leader_known, "the fetch is repeated");
-        self.retry(&mut state, asked);
+        self.retry(&mut state, asked, error);
         if leader_known {
             state.partitions.with_asked(asked, Reading::hurry);
         } else {
@@ -220,9 +223,11 @@ impl Engine {
                 Some(Err(error)) if !error.is_retriable() => {
                     state.partitions.with_asked(asked, |reading| reading.fail(error));
                 }
-                Some(Err(_)) | None => {
+                found => {
+                    let missing = || Error::invalid(format!("no offset of {} was found", asked.topic_partition));
+                    let error = found.and_then(Result::err).unwrap_or_else(missing);
                     self.stale = Some(generation);
-                    self.retry(&mut state, asked);
+                    self.retry(&mut state, asked, error);
                 }
             }
         }
@@ -238,12 +243,16 @@ impl Engine {
             Ok((log_start, end)) => (*log_start..=*end).contains(&offset) && failures < PATIENCE,
             Err(error) => error.is_retriable(),
         };
-        if heals {
-            return self.retry(&mut state, asked);
-        }
-        let (log_start, high_watermark) = held.map_or((None, None), |(start, end)| (Some(start), Some(end)));
+        let (log_start, high_watermark) = match held {
+            Ok((start, end)) => (Some(start), Some(end)),
+            Err(error) if heals => return self.retry(&mut state, asked, error),
+            Err(_) => (None, None),
+        };
         let topic_partition = asked.topic_partition.clone();
         let error = Error::new(ErrorKind::OffsetOutOfRange { topic_partition, offset, log_start, high_watermark });
+        if heals {
+            return self.retry(&mut state, asked, error);
+        }
         let start = shared.config.offset_reset.start(self.client.env().now_ms());
         state.partitions.with_asked(asked, |reading| match start {
             Some(start) => {

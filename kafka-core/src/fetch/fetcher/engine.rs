@@ -14,13 +14,14 @@ use super::{
 use crate::{
     client::{Client, ConnectionKind, RETRY, Target},
     env::BoxFuture,
-    error::ErrorKind,
+    error::{Error, ErrorKind},
     fetch::{
         partitions::Asked,
         plan::{Question, lost_cause, plan},
         reading::{self, Next},
     },
     metadata::{Cluster, Topic},
+    protocol::ErrorCode,
     topic_partition::TopicPartition,
 };
 
@@ -30,6 +31,8 @@ const IDLE: Duration = Duration::from_secs(60);
 /// What the task owns beside what it shares.
 pub(super) struct Engine {
     pub(super) client: Client,
+    /// The same with connections of its own, for requests beside those that brokers hold.
+    aside: Client,
     pub(super) shared: Arc<Shared>,
     requests: FuturesUnordered<BoxFuture<'static, Event>>,
     /// The generation of metadata that has failed.
@@ -43,7 +46,8 @@ pub(super) struct Engine {
 impl Engine {
     pub(super) fn new(client: Client, shared: Arc<Shared>) -> Self {
         let requests = FuturesUnordered::new();
-        Self { client, shared, requests, stale: None, refreshing: false, refreshed_at: None, refreshes: 0 }
+        let aside = client.holding();
+        Self { client, aside, shared, requests, stale: None, refreshing: false, refreshed_at: None, refreshes: 0 }
     }
 
     /// Runs until it is dropped.
@@ -75,11 +79,20 @@ impl Engine {
         let plan = plan(&state.partitions, &state.leaders, &cluster, shared.config.sizes(), now);
         for mut question in plan.questions {
             self.ask_offsets(&mut state, std::mem::take(&mut question.locates), &cluster);
-            if !question.fetches.is_empty() && self.has_room(&mut state, question.max_bytes) {
+            if question.fetches.is_empty() {
+                continue;
+            }
+            if self.has_room(&mut state, question.max_bytes) {
                 self.ask_records(&mut state, question, &cluster);
+            } else {
+                self.note_memory(&mut state, &question.fetches);
             }
         }
-        if plan.is_leaderless || self.stale == Some(cluster.generation()) {
+        for partition in &plan.leaderless {
+            let leaderless = || Error::broker(ErrorCode::LEADER_NOT_AVAILABLE, "Metadata");
+            state.partitions.with(partition, |reading| reading.stalled(now, leaderless));
+        }
+        if !plan.leaderless.is_empty() || self.stale == Some(cluster.generation()) {
             self.refresh(&state, cluster.generation());
         } else if !self.refreshing {
             self.refreshes = 0;
@@ -94,6 +107,18 @@ impl Engine {
         let budget = &self.shared.budget;
         budget.has_room(bytes)
             || !state.partitions.has_ready() && state.partitions.evict_paused() && budget.has_room(bytes)
+    }
+
+    /// Nothing can be asked for. That is a stall if nothing waits to be handed out either: the application keeps it all.
+    fn note_memory(&self, state: &mut State, asked: &[Asked]) {
+        if state.partitions.has_ready() {
+            return;
+        }
+        let (now, used) = (Instant::now(), self.shared.budget.used());
+        let full = || Error::new(ErrorKind::Full).with_source(format!("{used} bytes of records are kept by whoever read them"));
+        for Asked { topic_partition, .. } in asked {
+            state.partitions.with(topic_partition, |reading| reading.stalled(now, full));
+        }
     }
 
     /// Stops or resets partitions that the cluster's description gives no hope for. Whether any was stopped.
@@ -125,11 +150,12 @@ impl Engine {
             let id = cluster.topic(asked.topic_partition.topic()).map(Topic::id).unwrap_or_default();
             state.partitions.busy(&asked.topic_partition, id);
         }
-        state.leaders.asked(question.leader);
+        state.leaders.asked(&question);
         let charge = self.shared.budget.charge(question.max_bytes);
-        let (client, cluster) = (self.client.clone(), Arc::clone(cluster));
+        let client = if question.is_aside { self.aside.clone() } else { self.client.clone() };
+        let cluster = Arc::clone(cluster);
         let request = request(&question, &self.shared.config, &cluster);
-        let limit = client.request_timeout().saturating_add(self.shared.config.max_wait);
+        let limit = client.request_timeout().saturating_add(question.wait);
         self.requests.push(Box::pin(async move {
             let asked_at = Instant::now();
             let target = Target::Broker(question.leader);

@@ -14,7 +14,7 @@ use std::{
 use engine::Engine;
 
 use super::{
-    FetchConfig, FetchedRecords, LogOffsets, StartPosition, budget::Budget, opened::Opened, partitions::Partitions,
+    FetchConfig, FetchMonitor, FetchedRecords, LogOffsets, StartPosition, budget::Budget, opened::Opened, partitions::Partitions,
     plan::Leaders, reading::Waiting, records::Limits,
 };
 use crate::{
@@ -69,22 +69,22 @@ pub struct Fetcher {
 }
 
 /// What the application's side and the task share.
-struct Shared {
-    config: FetchConfig,
+pub(super) struct Shared {
+    pub(super) config: FetchConfig,
     budget: Arc<Budget>,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    partitions: Partitions,
+pub(super) struct State {
+    pub(super) partitions: Partitions,
     leaders: Leaders,
     /// The offset behind each batch that could not be read.
     skips: BTreeMap<TopicPartition, i64>,
 }
 
 impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -170,6 +170,11 @@ impl Fetcher {
     /// How many bytes count towards [`fetch_memory`](FetchConfig::fetch_memory) right now.
     pub fn memory_used(&self) -> usize {
         self.shared.budget.used()
+    }
+
+    /// A view of it for health checks, which does not keep it alive.
+    pub fn monitor(&self) -> FetchMonitor {
+        FetchMonitor::new(Arc::clone(&self.shared))
     }
 
     /// The next thing that was read. It waits as long as there is none; leader changes, broker failures and the like

@@ -24,7 +24,7 @@ pub(super) fn request(question: &Question, config: &FetchConfig, cluster: &Clust
         }
     }
     Fetch {
-        max_wait_ms: i32::try_from(config.max_wait.as_millis()).unwrap_or(i32::MAX),
+        max_wait_ms: i32::try_from(question.wait.as_millis()).unwrap_or(i32::MAX),
         min_bytes: config.min_bytes,
         max_bytes: i32::try_from(question.max_bytes).unwrap_or(i32::MAX),
         isolation: i8::from(config.isolation == Isolation::ReadCommitted),

@@ -5,6 +5,7 @@ mod leaders;
 mod log;
 mod memory;
 mod positions;
+mod stalls;
 mod wire;
 
 use std::{sync::Arc, time::Duration};

@@ -14,6 +14,7 @@ use crate::{
     handle::ConsumerHandle,
     offsets::OffsetAndMetadata,
     owner::{Asks, Owner, Shared},
+    questions::ClusterSide,
 };
 
 /// Dropping it is a crash.
@@ -32,7 +33,7 @@ impl Member {
         config.revoke_drain = REVOKE_DRAIN;
         let (asks, asked) = Asks::new();
         let shared = Arc::new(Shared::new());
-        let handle = ConsumerHandle::new(Arc::clone(&shared), asks, config.commit_timeout);
+        let handle = ConsumerHandle::new(Arc::clone(&shared), asks, config.commit_timeout, ClusterSide::nowhere());
         let node = Node(Arc::clone(coordinator));
         let fetcher = SimFetcher::new(Arc::clone(coordinator));
         let owner = Owner::new(Arc::new(config), node, fetcher, Arc::clone(&shared), asked);
