@@ -36,7 +36,8 @@ pub use connector::{BrokerAddr, Connector, Io, IoStream, ParseBrokerAddrError, T
 pub use env::{BoxFuture, Clock, Env, Rng, Spawner, Task};
 pub use error::{Error, ErrorKind, Recovery};
 pub use fetch::{
-    FetchConfig, FetchMonitor, Fetched, FetchedRecords, Fetcher, Isolation, LogOffsets, OffsetReset, Stall, StartPosition,
+    FetchConfig, FetchMonitor, Fetched, FetchedRecords, Fetcher, Isolation, LogOffsets, OffsetReset, Stall,
+    StartPosition,
 };
 pub use metadata::{Cluster, Partition, Topic};
 pub use producer::{Ack, Producer, ProducerBuilder, ProducerRecord, RecordMetadata};

@@ -18,7 +18,8 @@ impl FetchMonitor {
     /// moves or a broker that restarts shows here for a moment.
     pub fn stalled(&self) -> BTreeMap<TopicPartition, Stall> {
         let state = self.0.state();
-        let stalled = |partition: &TopicPartition| Some((partition.clone(), state.partitions.get(partition)?.stall.clone()?));
+        let stalled =
+            |partition: &TopicPartition| Some((partition.clone(), state.partitions.get(partition)?.stall.clone()?));
         state.partitions.assigned().filter_map(stalled).collect()
     }
 

@@ -163,7 +163,8 @@ fn again(cx: Context, question: Question) -> BoxFuture<'static, Result<usize, Fa
     Box::pin(async move {
         let (client, of) = filled(&cx).await?;
         at_every_await(async |awaits| {
-            let client = Client::builder().bootstrap(client.metadata().cluster().brokers().values().cloned()).build()?;
+            let client =
+                Client::builder().bootstrap(client.metadata().cluster().brokers().values().cloned()).build()?;
             let consumer = consumer(&cx, &client, &of, "questions")?;
             let dropped = dropped_after(awaits, question(consumer.handle(), of.clone())).await;
             question(consumer.handle(), of.clone()).await?;

@@ -115,7 +115,9 @@ impl Engine {
             return;
         }
         let (now, used) = (Instant::now(), self.shared.budget.used());
-        let full = || Error::new(ErrorKind::Full).with_source(format!("{used} bytes of records are kept by whoever read them"));
+        let full = || {
+            Error::new(ErrorKind::Full).with_source(format!("{used} bytes of records are kept by whoever read them"))
+        };
         for Asked { topic_partition, .. } in asked {
             state.partitions.with(topic_partition, |reading| reading.stalled(now, full));
         }

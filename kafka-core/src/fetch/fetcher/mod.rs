@@ -14,8 +14,8 @@ use std::{
 use engine::Engine;
 
 use super::{
-    FetchConfig, FetchMonitor, FetchedRecords, LogOffsets, StartPosition, budget::Budget, opened::Opened, partitions::Partitions,
-    plan::Leaders, reading::Waiting, records::Limits,
+    FetchConfig, FetchMonitor, FetchedRecords, LogOffsets, StartPosition, budget::Budget, opened::Opened,
+    partitions::Partitions, plan::Leaders, reading::Waiting, records::Limits,
 };
 use crate::{
     client::Client,
