@@ -58,7 +58,13 @@ impl Shared {
     /// Puts the record into its batch, if its topic's partitions are known.
     fn append(&self, record: &ProducerRecord, size: usize, memory: SemaphorePermit<'_>) -> Result<Option<Ack>, Error> {
         let env = self.client.env();
-        match self.accumulator(|accumulator| accumulator.append(record, size, memory, env))? {
+        // Somebody else may have learnt of more partitions, and a sender with nothing to send does not look.
+        let cluster = record.partition.map(|_| self.client.metadata().cluster());
+        let appended = self.accumulator(|accumulator| {
+            cluster.iter().for_each(|cluster| accumulator.update(cluster));
+            accumulator.append(record, size, memory, env)
+        });
+        match appended? {
             Appended::Taken { ack, news } => {
                 if news {
                     self.wake.notify_one();
