@@ -46,6 +46,7 @@ make_root() {
   echo 'hosts: files dns' >"$root/etc/nsswitch.conf"
   copy_commands "$root" bash env sleep chmod chown mkdir cat ls id tr sed grep rm cp mv touch head tail date find setpriv
   ln -s bash "$root/usr/bin/sh"
+  if [ -d /usr/lib/locale/C.utf8 ]; then cp -r --parents /usr/lib/locale/C.utf8 "$root"; fi
   # What programs load by name later: name look-up, and the libraries of native code inside jars.
   for name in libnss_files.so.2 libnss_dns.so.2 libresolv.so.2 libpthread.so.0 libdl.so.2 librt.so.1 libm.so.6 \
     libgcc_s.so.1 libstdc++.so.6 libz.so.1; do
