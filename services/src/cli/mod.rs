@@ -60,7 +60,7 @@ enum Command {
     /// Reads topics to standard output.
     #[command(after_help = consume::EXAMPLES)]
     Consume(consume::ConsumeArgs),
-    /// Lists, creates, alters, deletes and describes topics.
+    /// Lists, creates, alters, deletes and describes topics, and applies a system's catalogue.
     Topics(topics::TopicsArgs),
     /// Lists, describes and deletes consumer groups, and shows their lag.
     Groups(groups::GroupsArgs),
@@ -176,7 +176,7 @@ mod tests {
         let mut command = Cli::command();
         command.build();
         let leaves = leaves(&command, "ottla");
-        assert_eq!(leaves.len(), 15);
+        assert_eq!(leaves.len(), 16);
         for (name, mut leaf) in leaves {
             let help = leaf.render_help().to_string();
             assert!(help.contains("Example"), "{name} shows none");

@@ -21,6 +21,9 @@ pub const ORDERS_GROUP: &str = "orders-consumer-group";
 /// The group that keeps the customers table.
 pub const USERS_GROUP: &str = "users-consumer-group";
 
+/// All topics, each before its dead letter topic, which takes the number of partitions from it.
+pub(crate) const CATALOGUE: [&str; 4] = [ORDERS, ORDERS_DLQ, USERS, USERS_DLQ];
+
 /// How many copies and partitions the topics get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
@@ -46,14 +49,14 @@ impl Layout {
         if brokers >= 3 { Self::Production } else { Self::Development }
     }
 
-    fn partitions(self) -> i32 {
+    fn partitions(self) -> usize {
         match self {
             Self::Development => 3,
             Self::Production => 12,
         }
     }
 
-    fn replication(self) -> i16 {
+    fn replicas(self) -> u8 {
         match self {
             Self::Development => 1,
             Self::Production => 3,
@@ -136,13 +139,39 @@ fn missing(cluster: &Cluster, topics: &[&'static str]) -> Vec<&'static str> {
 }
 
 fn new_topic(name: &str, layout: Layout, cluster: &Cluster) -> NewTopic {
-    let source = name.strip_suffix("-dlq");
-    let of_source = source.and_then(|source| cluster.topic(source)).filter(|topic| topic.error().is_none());
-    let partitions = of_source.and_then(|topic| i32::try_from(topic.partitions().len()).ok());
-    let max_message = if source.is_some() { MAX_MESSAGE + HEADERS } else { MAX_MESSAGE };
-    NewTopic::new(name, partitions.unwrap_or(layout.partitions()), layout.replication())
-        .config("max.message.bytes", max_message.to_string())
-        .config("min.insync.replicas", layout.min_in_sync().to_string())
+    let source = name.strip_suffix("-dlq").and_then(|source| cluster.topic(source));
+    let known = source.filter(|topic| topic.error().is_none()).map(|topic| topic.partitions().len());
+    Plan::new(name, layout, known).new_topic(name)
+}
+
+/// How a topic is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Plan {
+    pub(crate) partitions: usize,
+    pub(crate) replicas: u8,
+    pub(crate) configs: [(&'static str, String); 2],
+}
+
+impl Plan {
+    /// A topic of dead letters has as many partitions as its `source` has now.
+    pub(crate) fn new(name: &str, layout: Layout, source: Option<usize>) -> Self {
+        let max_message = if name.ends_with("-dlq") { MAX_MESSAGE + HEADERS } else { MAX_MESSAGE };
+        Self {
+            partitions: source.unwrap_or(layout.partitions()),
+            replicas: layout.replicas(),
+            configs: [
+                ("max.message.bytes", max_message.to_string()),
+                ("min.insync.replicas", layout.min_in_sync().to_string()),
+            ],
+        }
+    }
+
+    /// The topic as it is created.
+    pub(crate) fn new_topic(&self, name: &str) -> NewTopic {
+        let partitions = i32::try_from(self.partitions).unwrap_or(i32::MAX);
+        let topic = NewTopic::new(name, partitions, self.replicas.into());
+        self.configs.iter().fold(topic, |topic, (name, value)| topic.config(*name, value))
+    }
 }
 
 #[cfg(test)]

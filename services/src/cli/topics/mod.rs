@@ -1,5 +1,6 @@
-//! `ottla topics`: list, create, alter, delete, describe.
+//! `ottla topics`: apply, list, create, alter, delete, describe.
 
+mod apply;
 mod change;
 mod describe;
 mod list;
@@ -19,6 +20,9 @@ pub(super) struct TopicsArgs {
 
 #[derive(Clone, Debug, Subcommand)]
 enum TopicsCommand {
+    /// Creates the topics of a system that are missing, and says what those that are there lack.
+    #[command(after_help = apply::EXAMPLES)]
+    Apply(apply::ApplyArgs),
     /// Lists the topics.
     #[command(after_help = list::EXAMPLES)]
     List(list::ListArgs),
@@ -59,6 +63,7 @@ impl Names {
 impl TopicsArgs {
     pub(super) fn connection(&self) -> &ConnectionArgs {
         match &self.command {
+            TopicsCommand::Apply(args) => &args.connection,
             TopicsCommand::List(args) => &args.connection,
             TopicsCommand::Create(args) => &args.connection,
             TopicsCommand::Alter(args) => &args.connection,
@@ -72,6 +77,7 @@ impl TopicsArgs {
 pub(super) async fn run(args: TopicsArgs, settings: &Settings) -> Result<Exit, Problem> {
     let client = connection::client(settings, &Env::system(), "ottla")?;
     let result = match args.command {
+        TopicsCommand::Apply(args) => apply::run(&args, &client, settings).await,
         TopicsCommand::List(args) => list::run(&args, &client, settings).await,
         TopicsCommand::Create(args) => change::create(&args, &client, settings).await,
         TopicsCommand::Alter(args) => change::alter(&args, &client, settings).await,
