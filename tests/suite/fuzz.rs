@@ -1,5 +1,6 @@
 //! Every reader of a broker's bytes is fed mutations of honest input for a bounded time: it may refuse them, and nothing
-//! else. Steered by chance and not by coverage, so that it runs on a stable toolchain.
+//! else. Steered by chance, as what runs with every other test is built without counters; `fuzz/` at the root feeds the same
+//! readers by coverage.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
