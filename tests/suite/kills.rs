@@ -1,4 +1,5 @@
-//! The orders system killed again and again while orders are posted: nothing is lost, and an order is one row.
+//! The services of the orders system killed again and again while orders are posted: nothing is lost, and an order is
+//! one row.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,30 +26,32 @@ use ottla_services::pubsub::rows;
 use ottla_tests::lane::Needs;
 use tokio::{
     sync::watch,
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep},
 };
 
 use crate::{
-    command,
-    fixture::{
-        child::{Child, Signal},
-        ports,
-    },
+    fixture::postgres::{database, sql},
     harness::{Context, Outcome, Suite},
     http,
-    support::{read_log, shop},
+    support::{Served, read_log, shop},
 };
 
 const KILLS: u32 = 20;
 const POSTERS: u32 = 3;
-const START_LIMIT: Duration = Duration::from_secs(60);
+const CALL_LIMIT: Duration = Duration::from_secs(60);
 const DRAIN_LIMIT: Duration = Duration::from_secs(120);
-const END_LIMIT: Duration = Duration::from_secs(30);
+/// The member that the killed consumer is, so that it has its partitions back at once.
+const MEMBER: &str = "kills-consumer";
 
 pub(crate) fn tests(suite: &mut Suite) {
-    let killed = a_service_killed_at_any_moment_loses_no_order;
     let limit = Duration::from_secs(420);
+    let killed = a_service_killed_at_any_moment_loses_no_order;
     suite.long_test("kills::a_service_killed_at_any_moment_loses_no_order", Needs::ANY.alone(), limit, killed);
+    let apart = Needs::ANY.alone().postgres();
+    let producer = a_producer_killed_at_any_moment_loses_no_order;
+    suite.long_test("kills::a_producer_killed_at_any_moment_loses_no_order", apart, limit, producer);
+    let consumer = a_consumer_killed_at_any_moment_loses_no_order;
+    suite.long_test("kills::a_consumer_killed_at_any_moment_loses_no_order", apart, limit, consumer);
 }
 
 /// What the poster of an order was told.
@@ -64,37 +67,70 @@ enum Posted {
 
 type Orders = Mutex<BTreeMap<String, Posted>>;
 
+/// Services, one of which is killed.
+struct Scene {
+    /// The first takes the orders.
+    services: Vec<Served>,
+    victim: usize,
+    rows: Rows,
+}
+
+/// Where the rows are.
+enum Rows {
+    Redb(PathBuf),
+    Postgres(String),
+}
+
 async fn a_service_killed_at_any_moment_loses_no_order(cx: Context) -> Outcome {
-    let mut service = Service::new(&cx)?;
-    service.start()?;
-    service.until_ready().await?;
-    shop::seed(service.port).await?;
-    let (port, orders) = (service.port, Orders::default());
+    let file = cx.fixture().dir("kills")?.join("orders.redb");
+    let services = vec![Served::new(&cx, "pubsub", &format!("redb:{}", file.display()), &["--instance-id", MEMBER])?];
+    kill_under_load(&cx, Scene { services, victim: 0, rows: Rows::Redb(file) }).await
+}
+
+async fn a_producer_killed_at_any_moment_loses_no_order(cx: Context) -> Outcome {
+    let scene = Scene::apart(&cx, 0).await?;
+    kill_under_load(&cx, scene).await
+}
+
+async fn a_consumer_killed_at_any_moment_loses_no_order(cx: Context) -> Outcome {
+    let scene = Scene::apart(&cx, 1).await?;
+    kill_under_load(&cx, scene).await
+}
+
+async fn kill_under_load(cx: &Context, mut scene: Scene) -> Outcome {
+    for service in &mut scene.services {
+        service.start()?;
+        service.until_ready().await?;
+    }
+    let port = scene.port();
+    shop::seed(port).await?;
+    let orders = Orders::default();
     let (running, over) = watch::channel(false);
+    let victim = &mut scene.services[scene.victim];
     let killing = async {
         let mut seed = cx.seed();
         for kill in 0..KILLS {
             // Every fourth dies while it starts.
             if kill % 4 != 3 {
-                service.until_ready().await?;
+                victim.until_ready().await?;
             }
             sleep(seed.millis(0..1_000)).await;
-            service.kill().await?;
-            service.start()?;
+            victim.kill().await?;
+            victim.start()?;
         }
-        service.until_ready().await?;
+        victim.until_ready().await?;
         let _ = running.send(true);
         Ok::<_, Failed>(())
     };
-    let posting = join_all((0..POSTERS).map(|_| post(&cx, port, &orders, over.clone())));
+    let posting = join_all((0..POSTERS).map(|_| post(cx, port, &orders, over.clone())));
     let (killed, posted) = tokio::join!(killing, posting);
     killed?;
     posted.into_iter().collect::<Result<Vec<_>, _>>()?;
-    judge(&cx, service, &orders.into_inner().unwrap_or_else(PoisonError::into_inner)).await
+    judge(cx, scene, &orders.into_inner().unwrap_or_else(PoisonError::into_inner)).await
 }
 
 /// Waits until all that is in the log is stored, and compares what was promised with both.
-async fn judge(cx: &Context, mut service: Service<'_>, orders: &BTreeMap<String, Posted>) -> Outcome {
+async fn judge(cx: &Context, mut scene: Scene, orders: &BTreeMap<String, Posted>) -> Outcome {
     let mut in_log: BTreeMap<&str, u32> = BTreeMap::new();
     let log = read_log(cx, "orders").await?;
     for record in &log {
@@ -106,23 +142,26 @@ async fn judge(cx: &Context, mut service: Service<'_>, orders: &BTreeMap<String,
     let mut waiting: BTreeSet<&str> = in_log.keys().copied().collect();
     let deadline = Instant::now() + DRAIN_LIMIT;
     while let Some(id) = waiting.first() {
-        let answer = http::request(service.port, "GET", &format!("/orders/{id}"), None).await?;
+        let answer = http::request(scene.port(), "GET", &format!("/orders/{id}"), None).await?;
         if answer.json()["status"] == "stored" {
             waiting.pop_first();
         } else if Instant::now() > deadline {
-            return Err(format!("{} orders in the log are not stored\n{}", waiting.len(), service.tail()).into());
+            return Err(format!("{} orders in the log are not stored\n{}", waiting.len(), scene.tails()).into());
         } else {
             sleep(Duration::from_millis(20)).await;
         }
     }
-    service.end().await?;
-    let store = RedbStore::open(&Env::system(), &service.store).await?;
-    let member = store.get("service", b"instance-id").await?.ok_or("the store keeps no member's id")?;
-    forget(cx, &String::from_utf8(member.value.to_vec())?).await?;
+    for service in &mut scene.services {
+        service.end().await?;
+    }
+    for group in ["orders-consumer-group", "users-consumer-group"] {
+        forget(cx, group).await?;
+    }
+    let rows = scene.rows.read(orders).await?;
     let mut told: BTreeMap<&str, u32> = BTreeMap::new();
     for (id, posted) in orders {
         let copies = in_log.get(id.as_str()).copied().unwrap_or_default();
-        let stored = store.get(rows::ORDERS, id.as_bytes()).await?.is_some();
+        let stored = rows.contains(id);
         let kept = match posted {
             Posted::Accepted => copies == 1 && stored,
             Posted::Refused => copies == 0 && !stored,
@@ -133,7 +172,7 @@ async fn judge(cx: &Context, mut service: Service<'_>, orders: &BTreeMap<String,
     }
     let accepted = told.get("accepted").copied().unwrap_or_default();
     assert!(accepted > 10 * KILLS, "too few orders to show anything: {told:?}");
-    eprintln!("kills: {KILLS} kills, orders {told:?}, {} in the log", in_log.len());
+    cx.figure(&format!("{KILLS} kills, orders {told:?}, {} in the log and in as many rows", in_log.len()));
     Ok(())
 }
 
@@ -170,85 +209,66 @@ async fn post(cx: &Context, port: u16, orders: &Orders, over: watch::Receiver<bo
     Ok(())
 }
 
-/// Takes the dead service out of its group, or the next test's would wait for the end of its session.
-async fn forget(cx: &Context, instance_id: &str) -> Outcome {
+/// Takes the dead member out of its group, or the next test's would wait for the end of its session.
+async fn forget(cx: &Context, group: &str) -> Outcome {
     let client = cx.client()?;
     let text = |text: &str| StrBytes::from_string(text.to_owned());
-    let group = GroupId(text("orders-consumer-group"));
-    let member = MemberIdentity::default().with_group_instance_id(Some(text(instance_id)));
+    let group = GroupId(text(group));
+    let member = MemberIdentity::default().with_group_instance_id(Some(text(MEMBER)));
     let find = by_version(|version| {
         let find = FindCoordinatorRequest::default();
         if version < 4 { find.with_key(group.0.clone()) } else { find.with_coordinator_keys(vec![group.0.clone()]) }
     });
-    let found = client.call(Target::Any, ConnectionKind::Control, &find, START_LIMIT).await?;
+    let found = client.call(Target::Any, ConnectionKind::Control, &find, CALL_LIMIT).await?;
     let found = found.coordinators.first().ok_or("no coordinator")?;
     let to = Target::Address(BrokerAddr::new(found.host.to_string(), u16::try_from(found.port)?));
     let leave = LeaveGroupRequest::default().with_group_id(group.clone()).with_members(vec![member]);
-    let left = client.call(to, ConnectionKind::Control, &leave, START_LIMIT).await?;
+    let left = client.call(to, ConnectionKind::Control, &leave, CALL_LIMIT).await?;
     assert_eq!((left.error_code, left.members.first().map(|member| member.error_code)), (0, Some(0)));
     client.close().await;
     Ok(())
 }
 
-/// `ottla serve pubsub` as a process.
-struct Service<'a> {
-    cx: &'a Context,
-    port: u16,
-    dir: PathBuf,
-    store: PathBuf,
-    process: Option<Child>,
+impl Scene {
+    /// Producer and consumer in two processes on a database of their own.
+    async fn apart(cx: &Context, victim: usize) -> Result<Self, Failed> {
+        let name = format!("kills_{victim}_{:08x}", cx.env().random_u64() >> 32);
+        let url = database(cx.fixture().postgres()?.url(), &name).await?;
+        let producer = Served::new(cx, "pubsub.producer", &url, &[])?;
+        let consumer = Served::new(cx, "pubsub.consumer", &url, &["--instance-id", MEMBER])?;
+        Ok(Self { services: vec![producer, consumer], victim, rows: Rows::Postgres(url) })
+    }
+
+    /// Where orders are posted and asked for.
+    fn port(&self) -> u16 {
+        self.services[0].port()
+    }
+
+    fn tails(&self) -> String {
+        self.services.iter().map(Served::tail).collect::<Vec<_>>().join("\n")
+    }
 }
 
-impl<'a> Service<'a> {
-    fn new(cx: &'a Context) -> Result<Self, Failed> {
-        let dir = cx.fixture().dir("kills")?;
-        let port = ports::free(1)?.pop().ok_or("no port")?;
-        Ok(Self { cx, port, store: dir.join("orders.redb"), dir, process: None })
-    }
-
-    fn start(&mut self) -> Outcome {
-        let listen = format!("127.0.0.1:{}", self.port);
-        let store = format!("redb:{}", self.store.display());
-        let bootstrap = self.cx.fixture().addresses().join(",");
-        let args = ["serve", "pubsub", "--listen", &listen, "--store", &store, "--bootstrap", &bootstrap];
-        self.process = Some(command::start(&args, &self.dir, &self.dir.join("log"))?);
-        Ok(())
-    }
-
-    async fn kill(&mut self) -> Outcome {
-        let mut process = self.process.take().ok_or("the service does not run")?;
-        if let Some(status) = process.ended()? {
-            return Err(format!("the service ended by itself: {status}\n{}", process.tail(40)).into());
-        }
-        process.signal(Signal::Kill)?;
-        process.wait().await?;
-        Ok(())
-    }
-
-    /// Asks for an orderly end: it drains, commits and exits without a complaint.
-    async fn end(&mut self) -> Outcome {
-        let mut process = self.process.take().ok_or("the service does not run")?;
-        process.signal(Signal::Term)?;
-        let status = timeout(END_LIMIT, process.wait()).await??;
-        if status.success() { Ok(()) } else { Err(format!("{status}\n{}", process.tail(40)).into()) }
-    }
-
-    async fn until_ready(&mut self) -> Outcome {
-        let deadline = Instant::now() + START_LIMIT;
-        loop {
-            let answer = http::request(self.port, "GET", "/health/ready", None).await;
-            if answer.as_ref().is_ok_and(|answer| answer.status == 200) {
-                return Ok(());
+impl Rows {
+    /// The posted orders that have a row; a second row of one is a failure.
+    async fn read(&self, orders: &BTreeMap<String, Posted>) -> Result<BTreeSet<String>, Failed> {
+        match self {
+            Self::Redb(file) => {
+                let store = RedbStore::open(&Env::system(), file).await?;
+                let mut stored = BTreeSet::new();
+                for id in orders.keys() {
+                    if store.get(rows::ORDERS, id.as_bytes()).await?.is_some() {
+                        stored.insert(id.clone());
+                    }
+                }
+                Ok(stored)
             }
-            let ended = self.process.as_mut().map(Child::ended).transpose()?.flatten();
-            if ended.is_some() || Instant::now() > deadline {
-                return Err(format!("the service is not ready: {answer:?}, {ended:?}\n{}", self.tail()).into());
+            Self::Postgres(url) => {
+                let ids = sql(url, "SELECT id FROM orders").await?;
+                let stored: BTreeSet<String> = ids.iter().filter(|id| orders.contains_key(*id)).cloned().collect();
+                assert_eq!(ids.iter().filter(|id| orders.contains_key(*id)).count(), stored.len(), "one row an order");
+                Ok(stored)
             }
-            sleep(Duration::from_millis(20)).await;
         }
-    }
-
-    fn tail(&self) -> String {
-        self.process.as_ref().map(|process| process.tail(40)).unwrap_or_default()
     }
 }

@@ -10,7 +10,7 @@ use crate::{
 
 const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
 const CONFIGS: &str = "kafka.admin.ConfigCommand";
-const GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
+pub(crate) const GROUPS: &str = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
 
 pub(crate) fn tests(suite: &mut Suite) {
     let topics = kafkas_tools_administer_topics;
@@ -21,17 +21,17 @@ pub(crate) fn tests(suite: &mut Suite) {
 }
 
 /// Kafka's tools, told where the brokers are.
-struct Tools<'a> {
+pub(crate) struct Tools<'a> {
     java: &'a Java,
     brokers: String,
 }
 
 impl<'a> Tools<'a> {
-    fn new(cx: &'a Context) -> Result<Self, std::io::Error> {
+    pub(crate) fn new(cx: &'a Context) -> Result<Self, std::io::Error> {
         Ok(Self { java: cx.fixture().tools()?, brokers: cx.fixture().addresses().join(",") })
     }
 
-    async fn run(&self, class: &str, args: &[&str]) -> Result<String, std::io::Error> {
+    pub(crate) async fn run(&self, class: &str, args: &[&str]) -> Result<String, std::io::Error> {
         let args: Vec<&str> = ["--bootstrap-server", &self.brokers].into_iter().chain(args.iter().copied()).collect();
         self.java.run(class, &args).await
     }

@@ -2,6 +2,9 @@
 //! speaks their protocol and not only ours, on Apache Kafka that these tests expect what Kafka does.
 
 mod kafka_tools;
+mod orders;
+
+pub(crate) use kafka_tools::{GROUPS, Tools};
 
 use std::{
     path::Path,
@@ -28,6 +31,7 @@ pub(crate) fn tests(suite: &mut Suite) {
     let python = kafka_python_runs_its_round;
     suite.long_test("foreign::kafka_python_runs_its_round", Needs::ANY.python(), LIMIT, python);
     kafka_tools::tests(suite);
+    orders::tests(suite);
 }
 
 async fn kcat_writes_and_reads_every_codec(cx: Context) -> Outcome {

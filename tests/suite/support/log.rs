@@ -1,15 +1,15 @@
-use std::{ops::ControlFlow, time::Duration};
+use std::{collections::BTreeMap, ops::ControlFlow, time::Duration};
 
 use bytes::Bytes;
 use libtest_mimic::Failed;
 use ottla_kafka_core::{
     Client, ConnectionKind, Recovery, Target, TopicPartition,
     protocol::{ErrorCode, Fetch, FetchPartition, FetchTopic, FetchedPartition},
-    record::{Decompression, RecordView, batches},
+    record::{Batch, Codec, Decompression, RecordView, batches},
 };
 use tokio::time::timeout;
 
-use crate::harness::Context;
+use crate::harness::{Context, Outcome};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -42,19 +42,27 @@ pub(crate) async fn read_log(cx: &Context, topic: &str) -> Result<Vec<Logged>, F
 
 /// The same by a client that is given, on a cluster that is not the lane's.
 pub(crate) async fn read_log_by(client: &Client, topic: &str) -> Result<Vec<Logged>, Failed> {
+    let mut records = Vec::new();
+    read_batches(client, topic, &mut |partition, _, record| records.push(logged(partition, record))).await?;
+    Ok(records)
+}
+
+/// What is told of a record: its partition, its batch and itself.
+type Seen<'a> = dyn FnMut(i32, &Batch, &RecordView<'_>) + Send + 'a;
+
+async fn read_batches(client: &Client, topic: &str, seen: &mut Seen<'_>) -> Outcome {
     let reading = async {
         let cluster = client.metadata().topics(&[topic]).await?;
         let partitions = cluster.topic(topic).ok_or("the topic is gone")?.partitions().len();
-        let mut records = Vec::new();
         for partition in 0..i32::try_from(partitions)? {
-            read_partition(client, &TopicPartition::new(topic, partition), &mut records).await?;
+            read_partition(client, &TopicPartition::new(topic, partition), seen).await?;
         }
-        Ok(records)
+        Ok(())
     };
     timeout(LIMIT, reading).await.map_err(|_| format!("{topic} is not read within {LIMIT:?}"))?
 }
 
-async fn read_partition(client: &Client, of: &TopicPartition, records: &mut Vec<Logged>) -> Result<(), Failed> {
+async fn read_partition(client: &Client, of: &TopicPartition, seen: &mut Seen<'_>) -> Outcome {
     let (mut offset, mut end) = (0, None);
     while end.is_none_or(|end| offset < end) {
         let cluster = client.metadata().topics(&[of.topic()]).await?;
@@ -73,13 +81,25 @@ async fn read_partition(client: &Client, of: &TopicPartition, records: &mut Vec<
                 let record = record?;
                 // A batch is sent whole even if the first offset asked for is in its middle.
                 if record.offset() >= offset && !batch.is_control() {
-                    records.push(logged(of.partition(), &record));
+                    seen(of.partition(), &batch, &record);
                 }
             }
             offset = batch.next_offset().max(offset);
         }
     }
     Ok(())
+}
+
+/// The codec of the batch that the last record of each key stands in.
+pub(crate) async fn read_codecs(cx: &Context, topic: &str) -> Result<BTreeMap<Bytes, Codec>, Failed> {
+    let client = cx.client()?;
+    let mut codecs = BTreeMap::new();
+    read_batches(&client, topic, &mut |_, batch, record| {
+        codecs.insert(Bytes::copy_from_slice(record.key().unwrap_or_default()), batch.codec());
+    })
+    .await?;
+    client.close().await;
+    Ok(codecs)
 }
 
 /// One request; Continue if the leader has moved.

@@ -3,9 +3,11 @@
 mod log;
 mod proxied;
 mod rerouted;
+mod served;
 pub(crate) mod shop;
 mod topics;
 
-pub(crate) use log::{Logged, logged, read_log, read_log_by};
+pub(crate) use log::{Logged, logged, read_codecs, read_log, read_log_by};
 pub(crate) use proxied::Proxied;
 pub(crate) use rerouted::Rerouted;
+pub(crate) use served::Served;

@@ -1,5 +1,8 @@
 //! The orders system over a broker: from HTTP to the event store, and what happens to records that are no orders.
 
+mod apart;
+mod compression;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
@@ -44,6 +47,8 @@ pub(crate) fn tests(suite: &mut Suite) {
         Needs::ANY,
         without_a_cluster_it_starts_and_says_why,
     );
+    apart::tests(suite);
+    compression::tests(suite);
 }
 
 const ORDERS: u128 = 200;
