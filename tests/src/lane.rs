@@ -34,6 +34,8 @@ pub struct Offers {
     pub python: bool,
     /// There is Go with franz-go.
     pub go: bool,
+    /// There is Node.js with KafkaJS.
+    pub node: bool,
     /// There is a PostgreSQL.
     pub postgres: bool,
     /// A test can have a PostgreSQL of its own, to stop and start it.
@@ -51,6 +53,7 @@ pub struct Needs {
     kcat: bool,
     python: bool,
     go: bool,
+    node: bool,
     postgres: bool,
     own_postgres: bool,
     alone: bool,
@@ -67,6 +70,7 @@ impl Needs {
         kcat: false,
         python: false,
         go: false,
+        node: false,
         postgres: false,
         own_postgres: false,
         alone: false,
@@ -132,6 +136,12 @@ impl Needs {
         Self { own_postgres: true, ..self }
     }
 
+    /// KafkaJS is called.
+    #[must_use]
+    pub const fn node(self) -> Self {
+        Self { node: true, ..self }
+    }
+
     /// No other test runs meanwhile: it uses topics and groups whose names are not its own.
     #[must_use]
     pub const fn alone(self) -> Self {
@@ -154,6 +164,7 @@ impl Needs {
             (self.kcat && !offers.kcat, "kcat".to_owned()),
             (self.python && !offers.python, "Python's clients".to_owned()),
             (self.go && !offers.go, "Go's client".to_owned()),
+            (self.node && !offers.node, "KafkaJS".to_owned()),
             (self.postgres && !offers.postgres, "PostgreSQL".to_owned()),
             (self.own_postgres && !offers.own_postgres, "a PostgreSQL to stop".to_owned()),
         ]
@@ -245,6 +256,7 @@ mod tests {
             kcat: false,
             python: false,
             go: false,
+            node: false,
             postgres: false,
             own_postgres: false,
         };
@@ -257,6 +269,7 @@ mod tests {
             kcat: true,
             python: true,
             go: true,
+            node: true,
             postgres: true,
             own_postgres: true,
         };

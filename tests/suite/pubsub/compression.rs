@@ -19,7 +19,9 @@ pub(super) fn tests(suite: &mut Suite) {
 }
 
 async fn records_are_lz4_unless_another_codec_is_asked_for(cx: Context) -> Outcome {
-    for (asked, expected) in [(None, Codec::Lz4), (Some(Codec::Snappy), Codec::Snappy), (Some(Codec::None), Codec::None)] {
+    for (asked, expected) in
+        [(None, Codec::Lz4), (Some(Codec::Snappy), Codec::Snappy), (Some(Codec::None), Codec::None)]
+    {
         let client = cx.client()?;
         let builder = PubSub::builder(client.clone()).store(Arc::new(MemoryStore::new()));
         let builder = builder.listen(([127, 0, 0, 1], 0).into());

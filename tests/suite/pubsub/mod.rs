@@ -2,6 +2,7 @@
 
 mod apart;
 mod compression;
+mod users;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -49,6 +50,7 @@ pub(crate) fn tests(suite: &mut Suite) {
     );
     apart::tests(suite);
     compression::tests(suite);
+    users::tests(suite);
 }
 
 const ORDERS: u128 = 200;
