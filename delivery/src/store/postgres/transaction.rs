@@ -78,7 +78,7 @@ async fn run(lease: &Lease<'_>, unit: &Unit, statements: &Statements<'_>) -> Res
     let silent = |failure| Stop::Failed { failure, maybe_applied: true };
     let mut results = lease.within(writing.map(Ok)).await.map_err(silent)?;
     let commit = results.pop();
-    for failure in results.into_iter().filter_map(Result::err).map(Failure::from) {
+    if let Some(failure) = results.into_iter().find_map(Result::err).map(Failure::from) {
         // What the server refuses, it does not commit. A lost connection says nothing.
         let maybe_applied = !failure.is_refusal();
         return Err(Stop::Failed { failure, maybe_applied });

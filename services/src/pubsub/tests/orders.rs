@@ -15,6 +15,7 @@ async fn an_order_is_published_with_everything_a_reader_needs() {
     let response = service.request(request.body(body.into()).expect("a request")).await;
     assert_eq!(response.status(), StatusCode::ACCEPTED);
     assert_eq!(response.headers()["location"], format!("/orders/{ORDER_ID}"));
+    assert_eq!(response.headers()["x-correlation-id"], "corr-123456");
     let [record] = service.published().try_into().expect("one record");
     assert_eq!((record.topic, &record.key[..]), ("orders", ORDER_ID.as_bytes()));
     let mut value: Value = serde_json::from_slice(&record.value).expect("JSON");
