@@ -9,6 +9,7 @@ use std::{
 
 use ottla::{Env, Task};
 use tokio::sync::{Semaphore, oneshot};
+use tracing::Instrument as _;
 
 /// Tasks whose results somebody waits for, but which end by themselves. Cloning shares them.
 #[derive(Clone)]
@@ -33,6 +34,8 @@ impl Detached {
     ) -> Option<oneshot::Receiver<T>> {
         let permit = Arc::clone(&self.free).try_acquire_owned().ok()?;
         let (done, result) = oneshot::channel();
+        // What it says belongs to the request that started it.
+        let work = work.in_current_span();
         let task = self.env.spawn(name, async move {
             let value = work.await;
             // A client that has gone does not want it.

@@ -9,3 +9,4 @@ pub mod http;
 pub mod metrics;
 pub mod operations;
 pub mod pubsub;
+pub mod telemetry;

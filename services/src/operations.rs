@@ -14,6 +14,7 @@ use axum::{
 use crate::{
     health::{Health, HealthReport, Parts},
     metrics::{self, Format, Metrics},
+    telemetry::{self, Requests},
 };
 
 /// What a service says about itself whenever it is asked.
@@ -29,13 +30,15 @@ pub trait Operated: fmt::Debug + Send + Sync + 'static {
 /// counted and timed.
 pub fn router(routes: Router, health: Health, metrics: Metrics, operated: Arc<dyn Operated>) -> Router {
     let measured = middleware::from_fn_with_state(metrics.clone(), metrics::measured);
+    let traced = middleware::from_fn_with_state(Requests::new(health.client().env().clone()), telemetry::traced);
     let operations = Router::new()
         .route("/health", get(ready))
         .route("/health/ready", get(ready))
         .route("/health/live", get(live))
         .route("/metrics", get(text))
         .with_state(Operations { health, metrics, operated });
-    routes.merge(operations).layer(measured)
+    // Probes and scrapes come every few seconds: they are counted, not traced.
+    routes.layer(traced).merge(operations).layer(measured)
 }
 
 #[derive(Clone)]
@@ -64,6 +67,7 @@ async fn text(State(this): State<Operations>, headers: HeaderMap) -> Response {
     this.operated.refresh(&this.metrics);
     this.metrics.ready(this.health.ready(&this.operated.parts()).await.healthy());
     this.metrics.look_at(this.health.client());
+    this.metrics.look_at_spans();
     match this.metrics.text(format) {
         Ok(text) => ([(header::CONTENT_TYPE, format.media_type())], text).into_response(),
         Err(error) => {

@@ -7,6 +7,7 @@ use tokio::{
     sync::{mpsc, oneshot, watch},
     time::Instant,
 };
+use tracing::Instrument as _;
 
 use super::{
     attempt::{Attempts, is_the_records_fault},
@@ -14,6 +15,7 @@ use super::{
     observer::WorkerObserver,
     progress::{Next, Progress, outage_wait},
     route::Route,
+    span,
 };
 use crate::{
     dead_letter::FailureHistory,
@@ -129,7 +131,8 @@ impl LaneTask {
     async fn run(mut self) {
         while *self.mode.borrow() != Mode::Finish {
             let Some(delivery) = self.deliveries.recv().await else { break };
-            if self.deliver(delivery).await.is_err() {
+            let span = span::handling(&self.parts.env, &delivery.record);
+            if self.deliver(delivery).instrument(span).await.is_err() {
                 break;
             }
         }
@@ -149,10 +152,13 @@ impl LaneTask {
                 Next::DeadLetter(failure) => {
                     self.parts.observer.attempt_failed(&self.topic_partition, failure.attempts, &failure.class, false);
                     let copy = self.dead_letter(&record, &failure).await?;
+                    let (class, error) = (&failure.class, failure.error.as_str());
+                    tracing::warn!(%class, error, attempts = failure.attempts, "a dead letter was written");
                     self.parts.observer.dead_lettered(&record, &failure.class);
                     (pending.dead_lettered(copy), failure.attempts)
                 }
                 Next::Retry { failed, class, wait } => {
+                    tracing::info!(%class, attempt = failed, ?wait, "an attempt failed and is followed by another");
                     self.parts.observer.attempt_failed(&self.topic_partition, failed, &class, true);
                     self.commit_and_wait(wait).await?;
                     continue;

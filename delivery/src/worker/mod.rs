@@ -18,6 +18,7 @@ mod progress;
 mod report;
 mod route;
 mod settings;
+mod span;
 #[cfg(test)]
 mod tests;
 

@@ -5,6 +5,7 @@ use tokio::time::Instant;
 use super::{
     Exit, Problem,
     connection::{FileArgs, comma_separated},
+    logging::TelemetryArgs,
     signals,
 };
 use crate::{
@@ -45,6 +46,8 @@ pub(super) struct DemoArgs {
     /// Prints the account as one JSON object, the last line.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    pub(super) telemetry: TelemetryArgs,
 }
 
 impl DemoArgs {

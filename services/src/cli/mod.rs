@@ -15,6 +15,7 @@ mod problem;
 mod produce;
 mod serve;
 mod signals;
+mod spans;
 mod table;
 mod topics;
 
@@ -87,6 +88,15 @@ impl Command {
         Some(connection.given())
     }
 
+    /// How it is logged, and where spans go.
+    fn telemetry(&self) -> logging::TelemetryArgs {
+        match self {
+            Self::Demo(args) => args.telemetry.clone(),
+            Self::Serve(args) => args.telemetry.clone(),
+            _ => logging::TelemetryArgs::default(),
+        }
+    }
+
     /// The level that is logged from when nobody says otherwise.
     fn log_level(&self) -> &'static str {
         match self {
@@ -103,23 +113,32 @@ pub fn main() -> ExitCode {
     let started = Instant::now();
     let cli = Cli::parse();
     let command = cli.command.unwrap_or(Command::Demo(cli.demo));
+    let telemetry = command.telemetry();
+    let format = telemetry.log_format;
     let settings = match command.given().map(Settings::from_env).transpose() {
         Ok(settings) => settings,
-        Err(problems) => return complain(&Problem::usage(&problems)).into(),
+        Err(problems) => return complain(&Problem::usage(&problems), format).into(),
     };
-    logging::start(&cli.talk, settings.as_ref(), command.log_level());
+    let spans = logging::start(&cli.talk, telemetry, settings.as_ref(), command.log_level());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return complain(&Problem::new(Exit::Failed, format!("no runtime: {error}"))).into(),
+        Err(error) => return complain(&Problem::new(Exit::Failed, format!("no runtime: {error}")), format).into(),
     };
-    let exit = runtime.block_on(run(command, settings, started));
+    let exit = runtime.block_on(async {
+        let spans = spans.map(spans::Spans::start);
+        let exit = run(command, settings, started).await.unwrap_or_else(|problem| complain(&problem, format));
+        if let Some(spans) = spans {
+            spans.finish().await;
+        }
+        exit
+    });
     // A thread that still reads standard input would otherwise be waited for.
     runtime.shutdown_background();
     exit.into()
 }
 
-async fn run(command: Command, settings: Option<Settings>, started: Instant) -> Exit {
-    let result = match (command, settings) {
+async fn run(command: Command, settings: Option<Settings>, started: Instant) -> Result<Exit, Problem> {
+    match (command, settings) {
         (Command::Demo(args), cluster) => demo::run(args, cluster, started).await,
         (Command::Broker(args), _) => broker::run(args).await,
         (Command::Health(args), _) => health::run(args).await,
@@ -130,13 +149,12 @@ async fn run(command: Command, settings: Option<Settings>, started: Instant) -> 
         (Command::Groups(args), Some(settings)) => groups::run(args, &settings).await,
         (Command::Config(args), Some(settings)) => config::run(&args, &settings),
         (_, None) => Err(Problem::new(Exit::Failed, "no settings were read")),
-    };
-    result.unwrap_or_else(|problem| complain(&problem))
+    }
 }
 
 /// Says what went wrong, on standard error.
-fn complain(problem: &Problem) -> Exit {
-    eprintln!("ottla: {problem}");
+fn complain(problem: &Problem, format: logging::LogFormat) -> Exit {
+    format.say("ERROR", problem);
     problem.exit()
 }
 

@@ -59,6 +59,17 @@ impl Metrics {
         self.ask_for_sizes(client);
     }
 
+    /// Reads what became of the spans of this process, if they are exported.
+    pub(crate) fn look_at_spans(&self) {
+        #[cfg(feature = "otlp")]
+        if let Some(counts) = tracing::dispatcher::get_default(|dispatch| {
+            dispatch.downcast_ref::<crate::telemetry::otlp::SpanLayer>().map(crate::telemetry::otlp::SpanLayer::counts)
+        }) {
+            raise(&self.inner().serving.spans_exported, counts.exported());
+            raise(&self.inner().serving.spans_lost, counts.lost());
+        }
+    }
+
     fn ask_for_sizes(&self, client: &Client) {
         let mut asked = self.inner().sizes.0.lock().unwrap_or_else(PoisonError::into_inner);
         let due = asked.at.is_none_or(|at| at.elapsed() >= EVERY);

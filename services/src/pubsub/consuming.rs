@@ -25,7 +25,7 @@ use super::{
     supervisor::{Feed, Supervisor},
     topics::{ORDERS, ORDERS_DLQ, ORDERS_GROUP, USERS, USERS_DLQ, USERS_GROUP},
 };
-use crate::metrics::Metrics;
+use crate::{metrics::Metrics, telemetry::Limit};
 
 /// Stores orders and users, running.
 #[derive(Debug)]
@@ -35,6 +35,9 @@ pub(super) struct Consuming {
     states: [ConsumerState; 2],
     notes: Task,
 }
+
+/// A line for each of thousands of records a second would cost more than they do.
+const LINES_A_SECOND: u32 = 20;
 
 /// The largest dead letter before it is compressed: what was fetched can be written again, however well it had been
 /// compressed.
@@ -54,7 +57,8 @@ impl Consuming {
         let dead_letters = settings.producer(client).max_request_size(LARGEST).build()?;
         let (marker, notes) = Marker::start(&env, Arc::clone(store));
         let observer = |topic, group, counts, marker| {
-            Arc::new(FeedObserver { metrics: metrics.observe(group).topics(&[topic]), counts, marker })
+            let (metrics, lines) = (metrics.observe(group).topics(&[topic]), Limit::a_second(LINES_A_SECOND));
+            Arc::new(FeedObserver { metrics, counts, marker, lines })
         };
         let handler = Flaky::new(StoreOrder { env: env.clone() }, settings.flaky, counts.clone());
         let orders = Feed {

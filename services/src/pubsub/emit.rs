@@ -12,13 +12,14 @@ use ottla::{
     kafka::record::Header,
 };
 use serde::Serialize;
+use tracing::Instrument as _;
 
 use super::{
     origin::Origin,
     publisher::{Outgoing, Publisher},
     refusal::Refusal,
 };
-use crate::metrics::Metrics;
+use crate::{metrics::Metrics, telemetry};
 
 /// What the service calls itself in the metadata of its records.
 const SOURCE: &str = "order-producer";
@@ -49,9 +50,13 @@ impl Emitter {
         origin: &Origin,
     ) -> Result<(), Refusal> {
         let topic = happened.topic;
-        let record = self.record(codec, happened, origin)?;
-        let publishing = self.metrics.publishing(topic);
-        let published = self.publisher.publish(record).await;
+        let trace = self.span(origin.trace);
+        let record = self.record(codec, happened, origin, &trace)?;
+        let (publishing, span) = (self.metrics.publishing(topic), telemetry::publishing(topic, &trace));
+        let published = self.publisher.publish(record).instrument(span.clone()).await;
+        if let Err(error) = &published {
+            span.record("error", tracing::field::display(error));
+        }
         publishing.ended(published.as_ref().map(drop));
         Ok(published?)
     }
@@ -61,13 +66,13 @@ impl Emitter {
         codec: &Codec<T>,
         happened: Happened<T>,
         origin: &Origin,
+        trace: &TraceContext,
     ) -> Result<Outgoing, Refusal> {
         let Happened { topic, key, event_type, data } = happened;
-        let trace = self.span(origin.trace);
         let metadata = Metadata::new(self.env.uuid().to_string(), event_type, self.now())
             .with_source(SOURCE)
             .with_correlation_id(&origin.correlation_id)
-            .with_trace(&trace);
+            .with_trace(trace);
         let value = codec.encode(&Event::new(metadata, data));
         let value = value.map_err(|error| Refusal::Internal(error.to_string()))?;
         let traceparent = Header { key: Bytes::from_static(b"traceparent"), value: Some(trace.to_string().into()) };

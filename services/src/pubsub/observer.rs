@@ -6,7 +6,7 @@ use ottla::{
 };
 
 use super::{counts::Counts, dead_letters::Marker};
-use crate::metrics::WorkerMetrics;
+use crate::{metrics::WorkerMetrics, telemetry::Limit};
 
 /// Counts what a worker does, and marks orders that end on the dead letter topic.
 #[derive(Debug)]
@@ -15,6 +15,8 @@ pub(super) struct FeedObserver {
     pub(super) counts: Counts,
     /// None for users: nobody asks where a bad one has gone.
     pub(super) marker: Option<Marker>,
+    /// So many records a second have a line of their own at `info`; all have one at `debug`.
+    pub(super) lines: Limit,
 }
 
 impl WorkerObserver for FeedObserver {
@@ -41,6 +43,11 @@ impl WorkerObserver for FeedObserver {
     fn settled(&self, topic_partition: &TopicPartition, settlement: &Settlement, attempts: u32) {
         if attempts > 1 {
             self.counts.record_retried();
+        }
+        if self.lines.allows() {
+            tracing::info!(attempts, "settled");
+        } else {
+            tracing::debug!(attempts, "settled");
         }
         self.metrics.settled(topic_partition, settlement, attempts);
     }

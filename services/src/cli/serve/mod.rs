@@ -9,7 +9,9 @@ use clap::{Args, ValueEnum};
 use ottla::{Compression, Env};
 
 use self::store::{Opened, StoreAt};
-use super::{Exit, Problem, connection, connection::ConnectionArgs, produce::compression, signals};
+use super::{
+    Exit, Problem, connection, connection::ConnectionArgs, logging::TelemetryArgs, produce::compression, signals,
+};
 use crate::{
     config::Settings,
     pubsub::{Part, PubSub, topics::Layout},
@@ -53,6 +55,8 @@ pub(super) struct ServeArgs {
     /// done by then comes again after the next start.
     #[arg(long, default_value = "25", value_name = "SECONDS", value_parser = seconds)]
     grace: Duration,
+    #[command(flatten)]
+    pub(super) telemetry: TelemetryArgs,
 }
 
 /// A service that can be served.
