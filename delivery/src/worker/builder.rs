@@ -99,6 +99,13 @@ impl WorkerBuilder {
         self
     }
 
+    /// How long a partition may settle nothing of what is in hand before it counts as standing still, which turns
+    /// readiness off; 10 s by default. Nothing else follows: the attempt goes on until `handler.timeout`.
+    pub fn stall_after(mut self, limit: Duration) -> Self {
+        self.settings.stall_after = limit;
+        self
+    }
+
     /// Checks all settings together.
     ///
     /// # Errors

@@ -203,11 +203,13 @@ impl Engine {
                 }
             }
             LaneEvent::Retrying { committed } => {
-                let was_stalled = partition.stalled().is_some();
-                partition.hold(Hold::Retrying);
                 self.commit_due = true;
                 self.awaiting_commit.push(committed);
-                if was_stalled {
+                let was_stalled = partition.stalled().is_some();
+                if !partition.is_stuck() {
+                    partition.hold(Hold::Retrying);
+                }
+                if was_stalled && partition.stalled().is_none() {
                     self.resumed(&topic_partition);
                 }
             }
@@ -237,6 +239,11 @@ impl Engine {
         let dead: Vec<_> = self.partitions.iter().filter(|(_, state)| dead(state)).map(|(tp, _)| tp.clone()).collect();
         for topic_partition in dead {
             self.stall(&topic_partition, StallReason::TaskEnded, Hold::Broken);
+        }
+        let limit = self.settings.stall_after;
+        let stuck = |(tp, state): (&TopicPartition, &AssignedState)| Some((tp.clone(), state.stuck(limit)?));
+        for (topic_partition, reason) in self.partitions.iter().filter_map(stuck).collect::<Vec<_>>() {
+            self.stall(&topic_partition, reason, Hold::Stalled);
         }
     }
 

@@ -1,6 +1,6 @@
 //! What a worker says about itself.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use ottla_kafka_core::{Error, TopicPartition};
 use tokio::sync::watch;
@@ -98,6 +98,13 @@ pub enum StallReason {
         /// What the store said.
         error: StoreError,
     },
+    /// Nothing was settled for long although records are in hand: the handler is stuck, or far too slow.
+    Stuck {
+        /// The lowest offset that is not settled.
+        offset: i64,
+        /// For how long, when it was found.
+        after: Duration,
+    },
     /// The consumer cannot go on in this partition, as when its offset is out of range.
     Consumer {
         /// What the consumer said.
@@ -126,6 +133,7 @@ impl fmt::Display for StallReason {
             Self::Publish { topic, error } => write!(f, "a handler's record cannot be written to {topic}: {error}"),
             Self::Store { error } => error.fmt(f),
             Self::Consumer { error } => error.fmt(f),
+            Self::Stuck { offset, after } => write!(f, "offset {offset} has not been settled for {after:?}"),
             Self::NoRoute => f.write_str("the worker has no route for this topic"),
             Self::Fatal { error } => write!(f, "the handler gave up: {error}"),
             Self::Ledger { violation } => write!(f, "the ledger does not add up: {violation}"),

@@ -1,8 +1,9 @@
 //! The state of one assigned partition. Pure: it decides what is given, held and committed, and touches nothing.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use ottla_kafka_core::TopicPartition;
+use tokio::time::Instant;
 
 use super::{
     health::{StallReason, StalledPartition},
@@ -42,6 +43,8 @@ pub(super) struct AssignedState {
     /// What the consumer was last told.
     paused: bool,
     max_in_flight: usize,
+    /// Since when records are in hand of which none was settled.
+    waiting_since: Option<Instant>,
 }
 
 impl AssignedState {
@@ -56,6 +59,7 @@ impl AssignedState {
             full: false,
             paused: false,
             max_in_flight,
+            waiting_since: None,
         }
     }
 
@@ -76,6 +80,9 @@ impl AssignedState {
                 let pending = Pending::new(self.topic_partition.clone(), record.offset());
                 deliveries.push(Delivery { pending, record: Arc::new(record) });
             }
+        }
+        if !deliveries.is_empty() {
+            self.waiting_since.get_or_insert_with(Instant::now);
         }
         self.advance(records.next_offset);
         self.high_watermark = Some(records.high_watermark);
@@ -98,6 +105,7 @@ impl AssignedState {
     pub(super) fn settle(&mut self, settled: &Settled) {
         self.tracker.settle(settled);
         self.ledger.settle(settled);
+        self.waiting_since = (self.tracker.in_flight() > 0).then(Instant::now);
         if matches!(self.hold, Some(Hold::Retrying | Hold::Stalled(_))) {
             self.hold = None;
         }
@@ -146,6 +154,19 @@ impl AssignedState {
             Some(Hold::Stalled(stalled) | Hold::Unread(stalled) | Hold::Broken(stalled)) => Some(stalled),
             Some(Hold::Retrying) | None => None,
         }
+    }
+
+    /// The reason, if nothing was settled for `limit` although records are in hand, and nothing else is known to be
+    /// wrong.
+    pub(super) fn stuck(&self, limit: Duration) -> Option<StallReason> {
+        let after = self.waiting_since?.elapsed();
+        let found = after >= limit && self.tracker.in_flight() > 0 && self.stalled().is_none();
+        found.then(|| StallReason::Stuck { offset: self.tracker.commit_offset(), after })
+    }
+
+    /// Whether it is known to be stuck: another attempt at the same record is no progress.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.stalled().is_some_and(|stalled| matches!(stalled.reason, StallReason::Stuck { .. }))
     }
 
     fn is_broken(&self) -> bool {

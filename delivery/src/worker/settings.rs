@@ -13,6 +13,7 @@ pub(super) struct Settings {
     pub(super) commit_every: usize,
     pub(super) commit_timeout: Duration,
     pub(super) shutdown_grace: Duration,
+    pub(super) stall_after: Duration,
 }
 
 impl Default for Settings {
@@ -24,6 +25,7 @@ impl Default for Settings {
             commit_every: 1_000,
             commit_timeout: Duration::from_secs(30),
             shutdown_grace: Duration::from_secs(20),
+            stall_after: Duration::from_secs(10),
         }
     }
 }
@@ -87,6 +89,7 @@ fn bounds(settings: &Settings, problems: &mut Vec<String>) {
         ("handler.timeout", handler_timeout.is_zero()),
         ("commit.interval", commit_interval.is_zero()),
         ("commit.timeout", commit_timeout.is_zero()),
+        ("stall.after", settings.stall_after.is_zero()),
         ("commit.every", *commit_every == 0),
         ("max.in.flight", *max_in_flight == 0),
     ] {

@@ -219,3 +219,35 @@ async fn one_partition_may_fail_while_others_go_on() {
     world.until_committed(0, 12).await;
     running.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_is_stuck_is_visible_until_its_record_is_settled() {
+    let world = World::new();
+    let gate = Arc::new(Semaphore::new(0));
+    let (mut running, script) = world.run({
+        let gate = Arc::clone(&gate);
+        move |offset, _| {
+            let gate = Arc::clone(&gate);
+            async move {
+                if offset == 1 {
+                    let _ = gate.acquire().await;
+                }
+                Ok(())
+            }
+        }
+    });
+    script.assign([0, 1]);
+    script.records(0, 0..2);
+    script.records(1, 0..1);
+    let stuck = |health: &crate::WorkerHealth| {
+        let [stalled] = health.stalled() else { return false };
+        let reason = matches!(stalled.reason(), StallReason::Stuck { offset: 1, .. });
+        *stalled.topic_partition() == orders(0) && reason && health.live() && !health.ready()
+    };
+    running.until_health(stuck).await;
+    assert!((10_000..13_000).contains(&world.now()), "found at {} ms", world.now());
+    gate.add_permits(1);
+    running.until_health(crate::WorkerHealth::ready).await;
+    world.until_committed(0, 2).await;
+    running.stop().await;
+}

@@ -1,10 +1,12 @@
 //! One health body for all services.
 
+mod leaders;
+
 use std::{sync::Arc, time::Duration};
 
 use ottla::{Client, kafka::Cluster};
 use serde::Serialize;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 /// A service's health: the body of `/health`, `/health/live` and `/health/ready`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -104,12 +106,15 @@ impl Health {
             return result.clone();
         }
         let metadata = self.client.metadata();
-        let result =
-            match tokio::time::timeout(PROBE_LIMIT, metadata.refresh_after(metadata.cluster().generation())).await {
-                Ok(Ok(_)) => Ok(()),
-                Ok(Err(error)) => Err(error.to_string()),
-                Err(_) => Err(format!("no broker answers within {PROBE_LIMIT:?}")),
-            };
+        let deadline = Instant::now() + PROBE_LIMIT;
+        let result = match timeout_at(deadline, metadata.refresh_after(metadata.cluster().generation())).await {
+            Ok(Ok(cluster)) => match leaders::unreachable(&self.client, &cluster, deadline).await {
+                Some(trouble) => Err(trouble),
+                None => Ok(()),
+            },
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err(format!("no broker answers within {PROBE_LIMIT:?}")),
+        };
         *last = Some((Instant::now(), result.clone()));
         result
     }
