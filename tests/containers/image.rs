@@ -51,7 +51,7 @@ pub(crate) fn the_demo_passes_without_rights(image: &str) -> Result<(), Failed> 
     let rights = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--network", "none"];
     let demo = ["demo", "--orders", "200", "--exit", "--json"];
     // Its store lies in /data: the image's volume, or a file system in memory laid over it.
-    for store in [&[][..], &["--tmpfs", "/data"]] {
+    for store in [&[][..], &["--tmpfs", "/data:uid=65532"]] {
         let run = [&["run", "--rm", "--pull", "never"], &rights[..], store, &[image], &demo].concat();
         let output = docker(&run)?.well()?;
         let account: Value = serde_json::from_str(output.lines().last().unwrap_or_default())?;
