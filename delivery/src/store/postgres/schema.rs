@@ -69,8 +69,11 @@ async fn version(lease: &Lease<'_>) -> Result<i32, StoreError> {
     rows.first().map_or(Ok(0), |row| column(row, 0))
 }
 
-async fn is_there(lease: &Lease<'_>, quoted: &str) -> Result<bool, StoreError> {
-    let rows = lease.query("SELECT to_regclass($1) IS NOT NULL", &[(&quoted, Type::TEXT)]).await;
+/// Read from the catalogue itself: `to_regclass` answers from a cache, which a wait for an advisory lock does not renew.
+async fn is_there(lease: &Lease<'_>, table: &str) -> Result<bool, StoreError> {
+    let sql =
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE relname = $1 AND pg_catalog.pg_table_is_visible(oid))";
+    let rows = lease.query(sql, &[(&table, Type::TEXT)]).await;
     let rows = rows.map_err(|failure| lease.error(failure))?;
     rows.first().map_or(Ok(false), |row| column(row, 0))
 }
@@ -149,7 +152,7 @@ async fn create(pool: &Pool, table: &str) -> Result<(), StoreError> {
     begin(&lease).await?;
     let registered = lease.query("SELECT 1 FROM ottla_tables WHERE name = $1", &[(&table, Type::TEXT)]).await;
     if registered.map_err(|failure| lease.error(failure))?.is_empty() {
-        if is_there(&lease, &name).await? {
+        if is_there(&lease, table).await? {
             return Err(StoreError::ForeignTable { table: table.to_owned() });
         }
         execute(&lease, &definition(table, &name)).await?;
