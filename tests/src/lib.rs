@@ -5,15 +5,19 @@
 //! - [`proxy`]: a TCP proxy that cuts, truncates, delays, refuses and silences connections.
 //! - [`liar`]: a proxy that changes what a broker answers.
 //! - [`stub`]: brokers that never answer, or answer what the test says.
+//! - [`inputs`]: requests that a service must refuse.
 //! - [`lane`]: which broker the suites run on, what a lane offers and what a test needs.
 //! - [`seed`]: random decisions that a printed number repeats.
 //! - [`size`]: how large the long tests are.
+//! - [`trend`]: how fast a measured value grows.
 
 pub mod database;
 pub mod history;
+pub mod inputs;
 pub mod lane;
 pub mod liar;
 pub mod proxy;
 pub mod seed;
 pub mod size;
 pub mod stub;
+pub mod trend;

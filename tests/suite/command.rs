@@ -25,7 +25,15 @@ pub(crate) fn program() -> io::Result<(PathBuf, Option<(&'static str, &'static s
 
 /// Starts the command. Its output goes to `log`.
 pub(crate) fn start(args: &[&str], dir: &Path, log: &Path) -> io::Result<Child> {
+    start_limited(args, None, dir, log)
+}
+
+/// The same with so many files open at most.
+pub(crate) fn start_limited(args: &[&str], descriptors: Option<u32>, dir: &Path, log: &Path) -> io::Result<Child> {
     let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
     let (program, role) = program()?;
-    Child::start(&program, &args, role.as_slice(), dir, log)
+    let Some(most) = descriptors else { return Child::start(&program, &args, role.as_slice(), dir, log) };
+    let limited = format!("ulimit -n {most} && exec \"$@\"");
+    let shell = ["-c", &limited, "sh", &program.to_string_lossy()].map(str::to_owned);
+    Child::start(Path::new("sh"), &[&shell[..], &args].concat(), role.as_slice(), dir, log)
 }

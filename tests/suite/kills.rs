@@ -155,7 +155,7 @@ async fn judge(cx: &Context, mut scene: Scene, orders: &BTreeMap<String, Posted>
         service.end().await?;
     }
     for group in ["orders-consumer-group", "users-consumer-group"] {
-        forget(cx, group).await?;
+        forget(cx, group, MEMBER).await?;
     }
     let rows = scene.rows.read(orders).await?;
     let mut told: BTreeMap<&str, u32> = BTreeMap::new();
@@ -210,11 +210,11 @@ async fn post(cx: &Context, port: u16, orders: &Orders, over: watch::Receiver<bo
 }
 
 /// Takes the dead member out of its group, or the next test's would wait for the end of its session.
-async fn forget(cx: &Context, group: &str) -> Outcome {
+pub(crate) async fn forget(cx: &Context, group: &str, member: &str) -> Outcome {
     let client = cx.client()?;
     let text = |text: &str| StrBytes::from_string(text.to_owned());
     let group = GroupId(text(group));
-    let member = MemberIdentity::default().with_group_instance_id(Some(text(MEMBER)));
+    let member = MemberIdentity::default().with_group_instance_id(Some(text(member)));
     let find = by_version(|version| {
         let find = FindCoordinatorRequest::default();
         if version < 4 { find.with_key(group.0.clone()) } else { find.with_coordinator_keys(vec![group.0.clone()]) }

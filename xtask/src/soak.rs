@@ -25,6 +25,7 @@ const RUNS: &[Run] = &[
     Run { lane: "jvm:3", tests: "dropped::" },
     Run { lane: "jvm:3", tests: "group::" },
     Run { lane: "jvm:1", tests: "security::" },
+    Run { lane: "jvm:1", tests: "load::" },
 ];
 
 /// Runs all soaks, or those whose tests' names contain `chosen`. The problems are the runs that failed.

@@ -2,6 +2,7 @@
 
 mod connection;
 mod descriptors;
+mod door;
 mod ending;
 mod json;
 mod problem;

@@ -1,14 +1,11 @@
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 
 use axum::Router;
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use ottla::{Env, Task};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
-};
+use tokio::sync::watch;
 
-use super::{connection, descriptors, ending::Ending, method_not_allowed, not_found};
+use super::{connection, descriptors, door::Door, ending::Ending, method_not_allowed, not_found};
 
 /// What clients may use up.
 #[derive(Clone, Copy, Debug)]
@@ -68,11 +65,11 @@ impl Server {
     /// # Cancel safety
     /// Dropping it listens to nothing.
     pub async fn start(env: &Env, addr: SocketAddr, router: Router, limits: Limits) -> io::Result<Self> {
-        let listener = TcpListener::bind(addr).await?;
-        let addr = listener.local_addr()?;
+        let door = Door::open(addr, limits.connections)?;
+        let addr = door.addr()?;
         let (stop, stopped) = watch::channel(false);
         let router = router.fallback(not_found).method_not_allowed_fallback(method_not_allowed);
-        let task = env.spawn("http", accept(env.clone(), listener, router, limits, Ending::new(stopped)));
+        let task = env.spawn("http", accept(env.clone(), door, router, limits, Ending::new(stopped)));
         Ok(Self { addr, stop, task })
     }
 
@@ -92,8 +89,7 @@ impl Server {
     }
 }
 
-async fn accept(env: Env, listener: TcpListener, router: Router, limits: Limits, mut ending: Ending) {
-    let free = Arc::new(Semaphore::new(limits.connections));
+async fn accept(env: Env, mut door: Door, router: Router, limits: Limits, mut ending: Ending) {
     let mut connections = FuturesUnordered::new();
     let asked = ending.clone();
     loop {
@@ -101,7 +97,7 @@ async fn accept(env: Env, listener: TcpListener, router: Router, limits: Limits,
             biased;
             () = ending.told() => break,
             Some(_) = connections.next() => {}
-            (permit, stream) = next(&listener, &free) => {
+            (permit, stream) = door.next() => {
                 let serving = connection::serve(stream, router.clone(), limits, asked.clone());
                 connections.push(env.spawn("http connection", async move {
                     serving.await;
@@ -110,29 +106,6 @@ async fn accept(env: Env, listener: TcpListener, router: Router, limits: Limits,
             }
         }
     }
-    drop(listener);
+    drop(door);
     while connections.next().await.is_some() {}
-}
-
-/// Out of descriptors, most likely: at once again would only spin.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
-/// How many failures in a row are told of once.
-const FAILURES_TOLD: u32 = 50;
-
-async fn next(listener: &TcpListener, free: &Arc<Semaphore>) -> (Option<OwnedSemaphorePermit>, TcpStream) {
-    // The semaphore is never closed, so there always is a permit.
-    let permit = Arc::clone(free).acquire_owned().await.ok();
-    let mut failures = 0_u32;
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => return (permit, stream),
-            Err(error) => {
-                if failures.is_multiple_of(FAILURES_TOLD) {
-                    tracing::warn!(%error, failures, again_in = ?ACCEPT_AGAIN, "cannot accept connections; they wait");
-                }
-                failures = failures.saturating_add(1);
-                tokio::time::sleep(ACCEPT_AGAIN).await;
-            }
-        }
-    }
 }

@@ -66,6 +66,10 @@ pub(super) struct Settings {
     grace: Duration,
 }
 
+/// Under load a consumer has read thousands of records ahead. Nothing is lost with them: they come again, so a service
+/// that is to end does not keep its successor waiting.
+const DRAIN_MAX: Duration = Duration::from_secs(2);
+
 impl Settings {
     pub(super) fn listen(&self) -> SocketAddr {
         self.listen.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, self.part.port()).into())
@@ -77,7 +81,7 @@ impl Settings {
 
     /// How long the consumers may drain, which leaves a fifth of the grace for the commit and for leaving the group.
     pub(super) fn drain(&self) -> Duration {
-        self.grace.mul_f64(0.8)
+        self.grace.mul_f64(0.8).min(DRAIN_MAX)
     }
 
     pub(super) fn producer(&self, client: &Client) -> ProducerBuilder {

@@ -1,6 +1,7 @@
 //! What most tests do with a cluster: a client, a topic of their own, the whole log read back.
 
 mod log;
+mod process;
 mod proxied;
 mod rerouted;
 mod served;
@@ -8,6 +9,7 @@ pub(crate) mod shop;
 mod topics;
 
 pub(crate) use log::{Logged, logged, read_codecs, read_log, read_log_by};
+pub(crate) use process::Process;
 pub(crate) use proxied::Proxied;
 pub(crate) use rerouted::Rerouted;
 pub(crate) use served::Served;

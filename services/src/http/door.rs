@@ -1,0 +1,70 @@
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::{
+    net::{TcpListener, TcpSocket, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, sleep},
+};
+
+/// Lets connections in, as many as may be there at a time.
+#[derive(Debug)]
+pub(super) struct Door {
+    listener: TcpListener,
+    free: Arc<Semaphore>,
+    /// When it was last said that somebody has to wait.
+    told: Option<Instant>,
+}
+
+/// Connections that the system holds until they are accepted; Linux takes `net.core.somaxconn` if that is less.
+const BACKLOG: u32 = 1024;
+
+/// Out of descriptors, most likely: at once again would only spin.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// How often it is said that somebody has to wait.
+const TOLD_EVERY: Duration = Duration::from_secs(5);
+
+impl Door {
+    pub(super) fn open(addr: SocketAddr, connections: usize) -> io::Result<Self> {
+        let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // A service that starts again has its port at once.
+        socket.set_reuseaddr(cfg!(unix))?;
+        socket.bind(addr)?;
+        Ok(Self { listener: socket.listen(BACKLOG)?, free: Arc::new(Semaphore::new(connections)), told: None })
+    }
+
+    pub(super) fn addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// The next connection, and its permit to be here.
+    ///
+    /// # Cancel safety
+    /// Safe: no connection is lost.
+    pub(super) async fn next(&mut self) -> (Option<OwnedSemaphorePermit>, TcpStream) {
+        if self.free.available_permits() == 0 && self.may_tell() {
+            tracing::warn!("as many clients are connected as may be; further ones wait");
+        }
+        // The semaphore is never closed, so there always is a permit.
+        let permit = Arc::clone(&self.free).acquire_owned().await.ok();
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, _)) => return (permit, stream),
+                Err(error) => {
+                    if self.may_tell() {
+                        tracing::warn!(%error, "connections cannot be accepted; they wait");
+                    }
+                    sleep(AGAIN).await;
+                }
+            }
+        }
+    }
+
+    fn may_tell(&mut self) -> bool {
+        let may = self.told.is_none_or(|told| told.elapsed() >= TOLD_EVERY);
+        if may {
+            self.told = Some(Instant::now());
+        }
+        may
+    }
+}

@@ -1,0 +1,95 @@
+use std::{collections::BTreeMap, time::Duration};
+
+use libtest_mimic::Failed;
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    harness::{Context, Outcome},
+    http::{self, Connection},
+    support::{Process, read_log, shop},
+};
+
+/// How long clients take descriptors away.
+const PRESSURE: Duration = Duration::from_secs(10);
+const CLIENTS: usize = 200;
+/// How long orders may be refused after the pressure has gone.
+const RECOVERY: Duration = Duration::from_secs(30);
+/// Clock ticks of 10 ms that a second of waiting may cost: a loop that spins takes 100.
+const TICKS_A_SECOND: u64 = 50;
+
+pub(super) async fn sixty_four_descriptors_cost_no_acknowledged_order(cx: Context) -> Outcome {
+    let mut service = Process::together(&cx, "descriptors")?.descriptors(64);
+    under_pressure(&cx, &mut service).await
+}
+
+pub(super) async fn without_descriptors_it_says_so_and_recovers(cx: Context) -> Outcome {
+    // Fewer than half are left once the brokers are connected: the clients' half is not to be had.
+    let mut service = Process::together(&cx, "no-descriptors")?.descriptors(26);
+    under_pressure(&cx, &mut service).await?;
+    assert!(service.log().contains("Too many open files"), "nothing is said: {}", service.log());
+    Ok(())
+}
+
+async fn under_pressure(cx: &Context, service: &mut Process) -> Outcome {
+    service.up().await?;
+    let port = service.port();
+    shop::seed(port).await?;
+    let mut orders = BTreeMap::new();
+    let began = Instant::now();
+    let ticks = service.cpu_ticks()?;
+    let mut crowd = Vec::new();
+    for _ in 0..CLIENTS {
+        // The system's own backlog takes them, whether they are accepted or not.
+        crowd.push(Connection::open(port).await?);
+    }
+    while began.elapsed() < PRESSURE {
+        post(cx, port, &mut orders).await;
+    }
+    let spent = service.cpu_ticks()?.saturating_sub(ticks);
+    let seconds = began.elapsed().as_secs().max(1);
+    assert!(spent < seconds * TICKS_A_SECOND, "{spent} ticks in {seconds} s: something spins");
+    drop(crowd);
+    let deadline = Instant::now() + RECOVERY;
+    while post(cx, port, &mut orders).await != Some(202) {
+        assert!(Instant::now() < deadline, "no order is accepted after the pressure\n{}", service.log());
+        sleep(Duration::from_millis(100)).await;
+    }
+    judge(cx, service, &orders).await?;
+    let accepted = orders.values().filter(|status| **status == Some(202)).count();
+    cx.figure(&format!("{accepted} of {} orders accepted, {spent} clock ticks in {seconds} s", orders.len()));
+    Ok(())
+}
+
+/// Posts one order, and notes what was answered, if anything was.
+async fn post(cx: &Context, port: u16, orders: &mut BTreeMap<String, Option<u16>>) -> Option<u16> {
+    let id = cx.env().uuid().to_string();
+    let order = shop::order(&id);
+    let asking = http::request(port, "POST", "/orders", Some(&order));
+    let answer = tokio::time::timeout(Duration::from_secs(1), asking).await;
+    let status = answer.ok().and_then(Result::ok).map(|answer| answer.status);
+    orders.insert(id, status);
+    status
+}
+
+/// What was accepted is in the log once and stored; what was refused is in no log.
+async fn judge(cx: &Context, service: &mut Process, orders: &BTreeMap<String, Option<u16>>) -> Outcome {
+    for (id, _) in orders.iter().filter(|(_, status)| **status == Some(202)) {
+        service.until(&format!("/orders/{id}"), |answer| answer.json()["status"] == "stored").await?;
+    }
+    service.end().await?;
+    let mut in_log: BTreeMap<Vec<u8>, u32> = BTreeMap::new();
+    for record in read_log(cx, "orders").await? {
+        *in_log.entry(record.key.unwrap_or_default().to_vec()).or_default() += 1;
+    }
+    for (id, status) in orders {
+        let copies = in_log.get(id.as_bytes()).copied().unwrap_or_default();
+        let kept = match status {
+            Some(202) => copies == 1,
+            Some(503) => copies == 0,
+            None | Some(504) => copies <= 1,
+            Some(other) => return Err(Failed::from(format!("{id} is answered {other}"))),
+        };
+        assert!(kept, "{id} was answered {status:?} and is {copies} times in the log");
+    }
+    service.forget(cx).await
+}
