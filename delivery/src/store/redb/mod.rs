@@ -27,6 +27,9 @@ pub struct RedbStore {
     _writer: Task,
 }
 
+/// Pages that are kept in memory, in bytes: redb's own 1 GiB looks like a leak until it is full.
+const CACHE: usize = 32 << 20;
+
 impl RedbStore {
     /// Opens the file at `path`, or makes it.
     ///
@@ -37,7 +40,8 @@ impl RedbStore {
     /// # Cancel safety
     /// Dropped, the file may have been made.
     pub async fn open(env: &Env, path: impl Into<PathBuf>) -> Result<Self, StoreError> {
-        Self::open_with(env, path.into(), Box::new(|path| redb::Database::create(path))).await
+        Self::open_with(env, path.into(), Box::new(|path| redb::Builder::new().set_cache_size(CACHE).create(path)))
+            .await
     }
 
     async fn open_with(env: &Env, path: PathBuf, opener: Opener) -> Result<Self, StoreError> {
