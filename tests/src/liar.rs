@@ -42,6 +42,9 @@ pub enum Told {
 /// What a liar makes of a request's answer: the body, behind the correlation id.
 pub type Lie = dyn Fn(&Request, &[u8]) -> Told + Send + Sync;
 
+/// Who is told of each request.
+type Hear = dyn Fn(&Request) + Send + Sync;
+
 /// A proxy that lies about one broker's answers. Dropping it closes all.
 #[derive(Debug)]
 pub struct Liar {
@@ -58,15 +61,27 @@ impl Liar {
         upstream: &str,
         lie: impl Fn(&Request, &[u8]) -> Told + Send + Sync + 'static,
     ) -> io::Result<Self> {
+        Self::hearing(upstream, |_| (), lie).await
+    }
+
+    /// The same; `hear` is told of each request before it is passed on.
+    ///
+    /// # Errors
+    /// No port can be had.
+    pub async fn hearing(
+        upstream: &str,
+        hear: impl Fn(&Request) + Send + Sync + 'static,
+        lie: impl Fn(&Request, &[u8]) -> Told + Send + Sync + 'static,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let (upstream, lie): (_, Arc<Lie>) = (upstream.to_owned(), Arc::new(lie));
+        let (upstream, hear, lie): (_, Arc<Hear>, Arc<Lie>) = (upstream.to_owned(), Arc::new(hear), Arc::new(lie));
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
                 while connections.try_join_next().is_some() {}
-                connections.spawn(pass(client, upstream.clone(), Arc::clone(&lie)));
+                connections.spawn(pass(client, upstream.clone(), Arc::clone(&hear), Arc::clone(&lie)));
             }
         });
         Ok(Self { address, _tasks: tasks })
@@ -81,7 +96,7 @@ impl Liar {
 /// The requests whose answers are still to come, oldest first.
 type Waiting = Mutex<VecDeque<Request>>;
 
-async fn pass(client: TcpStream, upstream: String, lie: Arc<Lie>) {
+async fn pass(client: TcpStream, upstream: String, hear: Arc<Hear>, lie: Arc<Lie>) {
     let Ok(server) = TcpStream::connect(upstream).await else { return };
     if client.set_nodelay(true).and_then(|()| server.set_nodelay(true)).is_err() {
         return;
@@ -92,7 +107,7 @@ async fn pass(client: TcpStream, upstream: String, lie: Arc<Lie>) {
     // Either end's end is the connection's.
     tokio::select! {
         biased;
-        _ = requests(from_client, to_server, &waiting) => {}
+        _ = requests(from_client, to_server, &waiting, &*hear) => {}
         _ = answers(from_server, to_client, &waiting, &*lie) => {}
     }
 }
@@ -104,7 +119,7 @@ const API_VERSIONS: i16 = 18;
 /// Kafka: `socket.request.max.bytes`.
 const REQUEST_BYTES_MAX: usize = 100 << 20;
 
-async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, waiting: &Waiting) -> io::Result<()> {
+async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, waiting: &Waiting, hear: &Hear) -> io::Result<()> {
     for number in 0.. {
         let frame = read_frame(&mut from).await?;
         let [a, b, c, d, e, f, g, h, ..] = *frame else { return Err(io::Error::other("a request without a header")) };
@@ -116,6 +131,7 @@ async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, waiting: &Wai
             body: frame.get(8..).unwrap_or_default().to_vec(),
         };
         let passed = if UNKNOWN.contains(&request.api) { framed(&versions(&request)) } else { framed(&frame) };
+        hear(&request);
         waiting.lock().unwrap_or_else(PoisonError::into_inner).push_back(request);
         to.write_all(&passed).await?;
     }

@@ -1,11 +1,48 @@
+use ottla_embedded_broker::EmbeddedBroker;
 use ottla_tests::lane::Needs;
 use serde_json::{Value, json};
 
+use super::run::run_with;
 use crate::harness::{Context, Outcome, Suite};
 
 pub(super) fn tests(suite: &mut Suite) {
     suite.test("cli::topics_are_created_altered_and_deleted", Needs::ANY, topics_are_created_altered_and_deleted);
     suite.test("cli::groups_are_described_with_their_lag", Needs::ANY, groups_are_described_with_their_lag);
+    suite.test("cli::a_catalogue_is_applied_once", Needs::ANY, a_catalogue_is_applied_once);
+}
+
+/// On a broker of its own: the catalogue's names are not the test's.
+async fn a_catalogue_is_applied_once(_: Context) -> Outcome {
+    let broker = EmbeddedBroker::builder().listen("127.0.0.1:0").auto_create_topics(false).start().await?;
+    let address = broker.addr().to_string();
+    let topics = |args: &'static [&'static str]| {
+        let args = [&["topics"][..], args, &["-b", &address]].concat();
+        async move { run_with(&args, b"", &[]).await }
+    };
+    let created = topics(&["apply", "pubsub"]).await?.ended(0)?.text();
+    assert_eq!(
+        created.lines().filter(|line| line.contains("created, 3 partitions, 1 replicas")).count(),
+        4,
+        "{created}"
+    );
+    let again = topics(&["apply", "pubsub"]).await?.ended(0)?.text();
+    assert_eq!(again.lines().filter(|line| line.ends_with("there, as it is to be")).count(), 4, "{again}");
+    topics(&["alter", "orders", "--partitions", "6"]).await?.ended(0)?;
+    topics(&["alter", "users", "--config", "max.message.bytes=1000"]).await?.ended(0)?;
+    topics(&["delete", "users-dlq"]).await?.ended(0)?;
+    let differs = topics(&["apply", "pubsub"]).await?.ended(6)?.text();
+    for line in [
+        "orders: there, as it is to be",
+        "orders-dlq: there, but 3 partitions instead of 6",
+        "users: there, but max.message.bytes is 1000 instead of 1048588",
+        "users-dlq: created, 3 partitions, 1 replicas",
+    ] {
+        assert!(differs.lines().any(|found| found == line), "'{line}' is missing from: {differs}");
+    }
+    topics(&["apply", "pubsub", "--layout", "huge"]).await?.ended(2)?;
+    topics(&["apply", "nothing"]).await?.ended(2)?;
+    broker.stop().await;
+    Ok(())
 }
 
 async fn topics_are_created_altered_and_deleted(cx: Context) -> Outcome {
