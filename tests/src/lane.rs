@@ -40,6 +40,8 @@ pub struct Offers {
     pub postgres: bool,
     /// A test can have a PostgreSQL of its own, to stop and start it.
     pub own_postgres: bool,
+    /// File systems can be mounted.
+    pub mounts: bool,
 }
 
 /// What a test asks of its lane.
@@ -56,6 +58,7 @@ pub struct Needs {
     node: bool,
     postgres: bool,
     own_postgres: bool,
+    mounts: bool,
     alone: bool,
 }
 
@@ -73,6 +76,7 @@ impl Needs {
         node: false,
         postgres: false,
         own_postgres: false,
+        mounts: false,
         alone: false,
     };
 
@@ -142,6 +146,12 @@ impl Needs {
         Self { node: true, ..self }
     }
 
+    /// A file system is mounted, which needs root.
+    #[must_use]
+    pub const fn mounts(self) -> Self {
+        Self { mounts: true, ..self }
+    }
+
     /// No other test runs meanwhile: it uses topics and groups whose names are not its own.
     #[must_use]
     pub const fn alone(self) -> Self {
@@ -167,6 +177,7 @@ impl Needs {
             (self.node && !offers.node, "KafkaJS".to_owned()),
             (self.postgres && !offers.postgres, "PostgreSQL".to_owned()),
             (self.own_postgres && !offers.own_postgres, "a PostgreSQL to stop".to_owned()),
+            (self.mounts && !offers.mounts, "root, to mount".to_owned()),
         ]
         .into_iter()
         .filter_map(|(lacks, what)| lacks.then_some(what))
@@ -259,6 +270,7 @@ mod tests {
             node: false,
             postgres: false,
             own_postgres: false,
+            mounts: false,
         };
         let full = Offers {
             nodes: 3,
@@ -272,13 +284,24 @@ mod tests {
             node: true,
             postgres: true,
             own_postgres: true,
+            mounts: true,
         };
         assert_eq!(Needs::ANY.unmet(bare), None);
-        let much =
-            Needs::ANY.nodes(3).restart().pause().real_kafka().tools().kcat().python().go().postgres().own_postgres();
+        let much = Needs::ANY
+            .nodes(3)
+            .restart()
+            .pause()
+            .real_kafka()
+            .tools()
+            .kcat()
+            .python()
+            .go()
+            .postgres()
+            .own_postgres()
+            .mounts();
         assert_eq!(much.unmet(full), None);
         let missing = much.unmet(bare);
-        let all = "3 nodes, nodes that can be restarted, nodes that can be paused, Apache Kafka, Kafka's tools, kcat, Python's clients, Go's client, PostgreSQL, a PostgreSQL to stop";
+        let all = "3 nodes, nodes that can be restarted, nodes that can be paused, Apache Kafka, Kafka's tools, kcat, Python's clients, Go's client, PostgreSQL, a PostgreSQL to stop, root, to mount";
         assert_eq!(missing.as_deref(), Some(all));
     }
 

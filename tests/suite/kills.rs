@@ -56,7 +56,7 @@ pub(crate) fn tests(suite: &mut Suite) {
 
 /// What the poster of an order was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Posted {
+pub(crate) enum Posted {
     /// 202: it is in the log.
     Accepted,
     /// 503: it is in no log.
@@ -65,10 +65,11 @@ enum Posted {
     Unknown,
 }
 
-type Orders = Mutex<BTreeMap<String, Posted>>;
+/// What was said of each order, by its id.
+pub(crate) type Orders = Mutex<BTreeMap<String, Posted>>;
 
 /// Services, one of which is killed.
-struct Scene {
+pub(crate) struct Scene {
     /// The first takes the orders.
     services: Vec<Served>,
     victim: usize,
@@ -83,8 +84,7 @@ enum Rows {
 
 async fn a_service_killed_at_any_moment_loses_no_order(cx: Context) -> Outcome {
     let file = cx.fixture().dir("kills")?.join("orders.redb");
-    let services = vec![Served::new(&cx, "pubsub", &format!("redb:{}", file.display()), &["--instance-id", MEMBER])?];
-    kill_under_load(&cx, Scene { services, victim: 0, rows: Rows::Redb(file) }).await
+    kill_under_load(&cx, Scene::together(&cx, file)?).await
 }
 
 async fn a_producer_killed_at_any_moment_loses_no_order(cx: Context) -> Outcome {
@@ -98,12 +98,8 @@ async fn a_consumer_killed_at_any_moment_loses_no_order(cx: Context) -> Outcome 
 }
 
 async fn kill_under_load(cx: &Context, mut scene: Scene) -> Outcome {
-    for service in &mut scene.services {
-        service.start()?;
-        service.until_ready().await?;
-    }
+    scene.start().await?;
     let port = scene.port();
-    shop::seed(port).await?;
     let orders = Orders::default();
     let (running, over) = watch::channel(false);
     let victim = &mut scene.services[scene.victim];
@@ -130,7 +126,7 @@ async fn kill_under_load(cx: &Context, mut scene: Scene) -> Outcome {
 }
 
 /// Waits until all that is in the log is stored, and compares what was promised with both.
-async fn judge(cx: &Context, mut scene: Scene, orders: &BTreeMap<String, Posted>) -> Outcome {
+pub(crate) async fn judge(cx: &Context, mut scene: Scene, orders: &BTreeMap<String, Posted>) -> Outcome {
     let mut in_log: BTreeMap<&str, u32> = BTreeMap::new();
     let log = read_log(cx, "orders").await?;
     for record in &log {
@@ -172,7 +168,7 @@ async fn judge(cx: &Context, mut scene: Scene, orders: &BTreeMap<String, Posted>
     }
     let accepted = told.get("accepted").copied().unwrap_or_default();
     assert!(accepted > 10 * KILLS, "too few orders to show anything: {told:?}");
-    cx.figure(&format!("{KILLS} kills, orders {told:?}, {} in the log and in as many rows", in_log.len()));
+    cx.figure(&format!("orders {told:?}, {} in the log and in as many rows", in_log.len()));
     Ok(())
 }
 
@@ -187,7 +183,7 @@ impl Posted {
 }
 
 /// Posts one order after the other, each once.
-async fn post(cx: &Context, port: u16, orders: &Orders, over: watch::Receiver<bool>) -> Outcome {
+pub(crate) async fn post(cx: &Context, port: u16, orders: &Orders, over: watch::Receiver<bool>) -> Outcome {
     while !*over.borrow() {
         let id = cx.env().uuid().to_string();
         let posted = match http::request(port, "POST", "/orders", Some(&shop::order(&id))).await {
@@ -233,10 +229,31 @@ impl Scene {
     /// Producer and consumer in two processes on a database of their own.
     async fn apart(cx: &Context, victim: usize) -> Result<Self, Failed> {
         let name = format!("kills_{victim}_{:08x}", cx.env().random_u64() >> 32);
-        let url = database(cx.fixture().postgres()?.url(), &name).await?;
+        Self::on(cx, database(cx.fixture().postgres()?.url(), &name).await?, victim)
+    }
+
+    /// The same on a database that is the caller's.
+    pub(crate) fn on(cx: &Context, url: String, victim: usize) -> Result<Self, Failed> {
         let producer = Served::new(cx, "pubsub.producer", &url, &[])?;
         let consumer = Served::new(cx, "pubsub.consumer", &url, &["--instance-id", MEMBER])?;
         Ok(Self { services: vec![producer, consumer], victim, rows: Rows::Postgres(url) })
+    }
+
+    /// Both in one process, on a file.
+    pub(crate) fn together(cx: &Context, file: PathBuf) -> Result<Self, Failed> {
+        let store = format!("redb:{}", file.display());
+        let services = vec![Served::new(cx, "pubsub", &store, &["--instance-id", MEMBER])?];
+        Ok(Self { services, victim: 0, rows: Rows::Redb(file) })
+    }
+
+    /// Starts the services, waits until they are ready and orders can be posted, and gives their ports.
+    pub(crate) async fn start(&mut self) -> Result<Vec<u16>, Failed> {
+        for service in &mut self.services {
+            service.start()?;
+            service.until_ready().await?;
+        }
+        shop::seed(self.port()).await?;
+        Ok(self.services.iter().map(Served::port).collect())
     }
 
     /// Where orders are posted and asked for.

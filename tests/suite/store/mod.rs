@@ -12,12 +12,14 @@ use crate::{
 };
 
 mod outage;
+mod services;
 mod sharing;
 mod tables;
 
 pub(crate) fn tests(suite: &mut Suite) {
     suite.test("store::postgres_does_what_every_store_does", Needs::ANY.postgres(), does_what_every_store_does);
     outage::tests(suite);
+    services::tests(suite);
     sharing::tests(suite);
     tables::tests(suite);
 }
