@@ -17,7 +17,11 @@ mod sharing;
 mod tables;
 
 pub(crate) fn tests(suite: &mut Suite) {
-    suite.test("store::postgres_does_what_every_store_does", Needs::ANY.postgres(), does_what_every_store_does);
+    suite.test(
+        "store::postgres_does_what_every_store_does",
+        Needs::ANY.postgres(),
+        postgres_does_what_every_store_does,
+    );
     outage::tests(suite);
     services::tests(suite);
     sharing::tests(suite);
@@ -33,7 +37,7 @@ async fn connected(cx: &Context, url: &str) -> Result<Arc<PostgresStore>, Failed
     Ok(Arc::new(PostgresStore::builder(url).connect(cx.env()).await?))
 }
 
-async fn does_what_every_store_does(cx: Context) -> Outcome {
+async fn postgres_does_what_every_store_does(cx: Context) -> Outcome {
     let url = database(&cx).await?;
     let store: Arc<dyn Store> = connected(&cx, &url).await?;
     for (name, test) in ottla_delivery::store::suite::TESTS {

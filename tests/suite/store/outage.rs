@@ -29,10 +29,24 @@ const LIMIT: Duration = Duration::from_secs(30);
 pub(super) fn tests(suite: &mut Suite) {
     let limit = Duration::from_secs(180);
     let (own, shared) = (Needs::ANY.own_postgres(), Needs::ANY.postgres());
-    suite.long_test("store::a_killed_postgres_keeps_all_that_it_acknowledged", own, limit, killed);
-    suite.long_test("store::cut_connections_are_replaced_and_nothing_is_told_falsely", shared, limit, cut);
-    suite.test("store::a_silent_postgres_is_given_up_in_time", shared, silent);
-    suite.test("store::a_stopped_postgres_is_refused_at_once_and_found_again", own, stopped);
+    suite.long_test(
+        "store::a_killed_postgres_keeps_all_that_it_acknowledged",
+        own,
+        limit,
+        a_killed_postgres_keeps_all_that_it_acknowledged,
+    );
+    suite.long_test(
+        "store::cut_connections_are_replaced_and_nothing_is_told_falsely",
+        shared,
+        limit,
+        cut_connections_are_replaced_and_nothing_is_told_falsely,
+    );
+    suite.test("store::a_silent_postgres_is_given_up_in_time", shared, a_silent_postgres_is_given_up_in_time);
+    suite.test(
+        "store::a_stopped_postgres_is_refused_at_once_and_found_again",
+        own,
+        a_stopped_postgres_is_refused_at_once_and_found_again,
+    );
 }
 
 /// What the writer of a row was told.
@@ -122,7 +136,7 @@ async fn while_writing(store: &PostgresStore, disturb: impl Future<Output = Outc
     join(writers, disturbing).await.1
 }
 
-async fn killed(cx: Context) -> Outcome {
+async fn a_killed_postgres_keeps_all_that_it_acknowledged(cx: Context) -> Outcome {
     let server = cx.fixture().own_postgres("killed").await?;
     let url = postgres::database(server.url(), "killed").await?;
     let store = PostgresStore::builder(&url).connect(cx.env()).await?;
@@ -139,7 +153,7 @@ async fn killed(cx: Context) -> Outcome {
     writing.judge(&cx, &url).await
 }
 
-async fn cut(cx: Context) -> Outcome {
+async fn cut_connections_are_replaced_and_nothing_is_told_falsely(cx: Context) -> Outcome {
     let url = database(&cx).await?;
     let proxied = Proxied::start(&url).await?;
     let store = PostgresStore::builder(&proxied.url).connect(cx.env()).await?;
@@ -157,7 +171,7 @@ async fn cut(cx: Context) -> Outcome {
     writing.judge(&cx, &url).await
 }
 
-async fn silent(cx: Context) -> Outcome {
+async fn a_silent_postgres_is_given_up_in_time(cx: Context) -> Outcome {
     let url = database(&cx).await?;
     let proxied = Proxied::start(&url).await?;
     let limit = Duration::from_secs(2);
@@ -175,7 +189,7 @@ async fn silent(cx: Context) -> Outcome {
     until_back(&store).await
 }
 
-async fn stopped(cx: Context) -> Outcome {
+async fn a_stopped_postgres_is_refused_at_once_and_found_again(cx: Context) -> Outcome {
     let server = cx.fixture().own_postgres("stopped").await?;
     let store = PostgresStore::builder(server.url()).tables(["rows"]).connect(cx.env()).await?;
     store.apply(Unit::new().put("rows", "before", "v")).await?;

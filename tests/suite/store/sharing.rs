@@ -26,8 +26,16 @@ const INCREMENTS: u32 = 25;
 pub(super) fn tests(suite: &mut Suite) {
     let needs = Needs::ANY.postgres();
     suite.test("store::two_processes_never_lose_an_update", needs, two_processes_never_lose_an_update);
-    suite.test("store::calls_share_a_bounded_number_of_connections", needs, connections_are_bounded);
-    suite.test("store::a_call_that_finds_no_connection_free_says_so_in_time", needs, no_connection_is_free);
+    suite.test(
+        "store::calls_share_a_bounded_number_of_connections",
+        needs,
+        calls_share_a_bounded_number_of_connections,
+    );
+    suite.test(
+        "store::a_call_that_finds_no_connection_free_says_so_in_time",
+        needs,
+        a_call_that_finds_no_connection_free_says_so_in_time,
+    );
 }
 
 /// Reads a number and writes the next one, until it is the one who did.
@@ -68,7 +76,7 @@ async fn two_processes_never_lose_an_update(cx: Context) -> Outcome {
     Ok(())
 }
 
-async fn connections_are_bounded(cx: Context) -> Outcome {
+async fn calls_share_a_bounded_number_of_connections(cx: Context) -> Outcome {
     let url = database(&cx).await?;
     let store = PostgresStore::builder(&url).max_connections(2).acquire_timeout(Duration::from_secs(30));
     let store = store.connect(cx.env()).await?;
@@ -103,7 +111,7 @@ async fn connections_are_bounded(cx: Context) -> Outcome {
 /// Connections of a store to this database.
 const OURS: &str = "application_name = 'ottla' and datname = current_database()";
 
-async fn no_connection_is_free(cx: Context) -> Outcome {
+async fn a_call_that_finds_no_connection_free_says_so_in_time(cx: Context) -> Outcome {
     let url = database(&cx).await?;
     let builder = PostgresStore::builder(&url).tables(["locked"]).max_connections(1);
     let builder = builder.acquire_timeout(Duration::from_millis(200)).statement_timeout(Duration::from_secs(2));

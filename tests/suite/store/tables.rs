@@ -13,8 +13,12 @@ use crate::{
 pub(super) fn tests(suite: &mut Suite) {
     let needs = Needs::ANY.postgres();
     suite.test("store::a_person_reads_the_tables_by_sql", needs, a_person_reads_the_tables_by_sql);
-    suite.test("store::processes_that_start_together_migrate_once", needs, processes_migrate_once);
-    suite.test("store::a_newer_schema_and_a_foreign_table_are_refused_by_name", needs, refused_by_name);
+    suite.test("store::processes_that_start_together_migrate_once", needs, processes_that_start_together_migrate_once);
+    suite.test(
+        "store::a_newer_schema_and_a_foreign_table_are_refused_by_name",
+        needs,
+        a_newer_schema_and_a_foreign_table_are_refused_by_name,
+    );
 }
 
 async fn a_person_reads_the_tables_by_sql(cx: Context) -> Outcome {
@@ -36,7 +40,7 @@ async fn a_person_reads_the_tables_by_sql(cx: Context) -> Outcome {
     Ok(())
 }
 
-async fn processes_migrate_once(cx: Context) -> Outcome {
+async fn processes_that_start_together_migrate_once(cx: Context) -> Outcome {
     let url = database(&cx).await?;
     let stores = (0..8).map(|_| PostgresStore::builder(&url).tables(["orders", "stock"]).connect(cx.env()));
     let stores = try_join_all(stores).await?;
@@ -47,7 +51,7 @@ async fn processes_migrate_once(cx: Context) -> Outcome {
     Ok(())
 }
 
-async fn refused_by_name(cx: Context) -> Outcome {
+async fn a_newer_schema_and_a_foreign_table_are_refused_by_name(cx: Context) -> Outcome {
     let url = database(&cx).await?;
     let store = connected(&cx, &url).await?;
     sql(&url, "create table customers (name text)").await?;
