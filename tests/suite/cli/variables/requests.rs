@@ -46,7 +46,7 @@ async fn fetches_ask_for_what_the_variables_say(_: Context) -> Outcome {
     let topic = topic(&tap).await?;
     // No more is asked of an answer than its one partition may give.
     let defaults = (5_000, 1, 1_048_576, 1_048_576);
-    let rows: [(Option<Variable<'_>>, (i32, i32, i32, i32)); 5] = [
+    let rows = [
         (None, defaults),
         (Some(("KAFKA_MAX_WAIT_TIME", "1234")), (1_234, defaults.1, defaults.2, defaults.3)),
         (Some(("KAFKA_MIN_BYTES", "17")), (defaults.0, 17, defaults.2, defaults.3)),
