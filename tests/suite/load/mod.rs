@@ -22,5 +22,5 @@ pub(crate) fn tests(suite: &mut Suite) {
 /// Orders a second: what is promised of a release build, which `OTTLA_TEST_BINARY` names; a build for tests does not
 /// reach it, and shows the same with fewer.
 fn rate() -> u32 {
-    if std::env::var_os("OTTLA_TEST_BINARY").is_some() { 2_000 } else { 150 }
+    if std::env::var_os("OTTLA_TEST_BINARY").is_some() { 2_000 } else { 50 }
 }
