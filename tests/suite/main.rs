@@ -30,6 +30,7 @@ mod interop;
 mod kills;
 mod load;
 mod network;
+mod observability;
 mod operations;
 mod producer;
 mod pubsub;
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
     kills::tests(&mut suite);
     load::tests(&mut suite);
     network::tests(&mut suite);
+    observability::tests(&mut suite);
     operations::tests(&mut suite);
     producer::tests(&mut suite);
     pubsub::tests(&mut suite);

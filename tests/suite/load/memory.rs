@@ -16,8 +16,8 @@ use crate::{
     support::{Process, shop},
 };
 
-/// Until buffers, caches and the allocator have what they need.
-const WARM_UP: Duration = Duration::from_secs(60);
+/// Until buffers, caches, the last orders that are remembered and the allocator have what they need.
+const WARM_UP: Duration = Duration::from_secs(90);
 /// MiB a minute.
 const GROWTH: f64 = 1.0;
 const MIB: f64 = 1024.0 * 1024.0;

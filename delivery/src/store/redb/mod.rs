@@ -28,7 +28,7 @@ pub struct RedbStore {
 }
 
 /// Pages that are kept in memory, in bytes: redb's own 1 GiB looks like a leak until it is full.
-const CACHE: usize = 32 << 20;
+const CACHE: usize = 4 << 20;
 
 impl RedbStore {
     /// Opens the file at `path`, or makes it.
