@@ -13,7 +13,9 @@ use crate::harness::Suite;
 pub(crate) fn tests(suite: &mut Suite) {
     let alone = Needs::ANY.alone();
     let memory = memory::memory_does_not_grow_under_orders;
-    suite.long_test("load::memory_does_not_grow_under_orders", alone, Duration::from_secs(1_200), memory);
+    // With a broker that remembers in a process of its own; and `cargo test` of a newcomer is two minutes shorter.
+    let needs = alone.real_kafka();
+    suite.long_test("load::memory_does_not_grow_under_orders", needs, Duration::from_secs(1_200), memory);
     let ending = ending::sigterm_under_orders_ends_in_time_and_loses_nothing;
     let name = "load::sigterm_under_orders_ends_in_time_and_loses_nothing";
     suite.long_test(name, alone, Duration::from_secs(300), ending);
