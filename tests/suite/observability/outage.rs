@@ -20,33 +20,26 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(3);
 const BACK_WITHIN: Duration = Duration::from_secs(90);
 
 pub(super) async fn brokers_that_are_gone_fail_readiness_and_never_liveness(cx: Context) -> Outcome {
-    survives(&cx, async |fixture, node| fixture.kill(node).await, async |fixture, node| fixture.restart(node).await)
-        .await
+    survives(&cx, Fixture::kill_all, Fixture::restart_all).await
 }
 
 pub(super) async fn brokers_that_are_silent_fail_readiness_and_never_liveness(cx: Context) -> Outcome {
-    survives(&cx, async |fixture, node| fixture.pause(node).await, async |fixture, node| fixture.resume(node).await)
-        .await
+    survives(&cx, Fixture::pause_all, Fixture::resume_all).await
 }
 
 /// All brokers go `away` and come `back`, under a service that was ready.
 async fn survives(
     cx: &Context,
-    away: impl AsyncFn(&Fixture, usize) -> io::Result<()>,
-    back: impl AsyncFn(&Fixture, usize) -> io::Result<()>,
+    away: impl AsyncFn(&Fixture) -> io::Result<()>,
+    back: impl AsyncFn(&Fixture) -> io::Result<()>,
 ) -> Outcome {
     let mut service = Process::in_memory(cx, "outage")?;
     service.up().await?;
     shop::seed(service.port()).await?;
-    let nodes = cx.fixture().offers().nodes;
-    for node in 1..=nodes {
-        away(cx.fixture(), node).await?;
-    }
+    away(cx.fixture()).await?;
     let seen = outage(cx, service.port()).await;
     // Whatever was seen, the next test needs them.
-    for node in 1..=nodes {
-        back(cx.fixture(), node).await?;
-    }
+    back(cx.fixture()).await?;
     let (lasting, noticed) = seen?;
     let returned = Instant::now();
     shop::until(service.port(), "/health/ready", BACK_WITHIN, |answer| answer.status == 200).await?;

@@ -20,15 +20,10 @@ pub(super) async fn brokers_away_at_the_start_are_waited_for(cx: Context) -> Out
     // The customer is in the store when the brokers are not.
     shop::seed(service.port()).await?;
     service.end().await?;
-    let nodes = cx.fixture().offers().nodes;
-    for node in 1..=nodes {
-        cx.fixture().kill(node).await?;
-    }
+    cx.fixture().kill_all().await?;
     let refused = without_brokers(&cx, &mut service).await;
     // Whatever was seen, the next test needs them.
-    for node in 1..=nodes {
-        cx.fixture().restart(node).await?;
-    }
+    cx.fixture().restart_all().await?;
     let id = refused?;
     service.until("/health/ready", |answer| answer.status == 200).await?;
     let order = shop::order(&id);
