@@ -29,7 +29,7 @@ pub(crate) fn start(args: &[&str], dir: &Path, log: &Path) -> io::Result<Child> 
 }
 
 /// The same with so many files open at most.
-pub(crate) fn start_limited(args: &[&str], descriptors: Option<u32>, dir: &Path, log: &Path) -> io::Result<Child> {
+pub(crate) fn start_limited(args: &[&str], descriptors: Option<usize>, dir: &Path, log: &Path) -> io::Result<Child> {
     let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
     let (program, role) = program()?;
     let Some(most) = descriptors else { return Child::start(&program, &args, role.as_slice(), dir, log) };

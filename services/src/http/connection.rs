@@ -19,11 +19,10 @@ use hyper_util::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    sync::watch,
     time::timeout,
 };
 
-use super::{Limits, Problem, ending::Ending, wire::Wire};
+use super::{Limits, Problem, activity::Activity, ending::Ending, wire::Wire, wish::Wish};
 
 /// The largest request head, in bytes.
 const MAX_HEAD: usize = 64 * 1024;
@@ -31,20 +30,26 @@ const MAX_HEAD: usize = 64 * 1024;
 /// How long a client that is answered may go on sending before the connection is closed, and how many bytes.
 const LINGER: (Duration, u64) = (Duration::from_secs(1), 4 * super::MAX_BODY as u64);
 
-/// How long a connection without a request is kept once the server is to end: an answer may be on its way.
-const QUIET: Duration = Duration::from_millis(200);
+/// How a connection came to its end.
+enum End {
+    /// By the client, by hyper, or with the server.
+    Own(hyper::Result<()>),
+    /// For another client.
+    MadeRoom,
+}
 
-/// Answers the requests of one client until it leaves, breaks the rules, or the server ends.
-pub(super) async fn serve(stream: TcpStream, router: Router, limits: Limits, mut ending: Ending) {
+/// Answers the requests of one client until it leaves, breaks the rules, another needs its place, or the server ends.
+pub(super) async fn serve(stream: TcpStream, router: Router, limits: Limits, mut ending: Ending, wish: Wish) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection ended as it began");
         return;
     }
-    let (busy, running) = watch::channel(0_u32);
+    let activity = Activity::new();
     let app = TowerToHyperService::new(router);
     let of_requests = ending.clone();
+    let of_service = activity.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        let running = Running::new(&busy);
+        let running = of_service.request();
         request.extensions_mut().insert(of_requests.clone());
         let answer = well_formed(request.version(), request.headers()).map(|()| app.call(request));
         async move {
@@ -62,35 +67,45 @@ pub(super) async fn serve(stream: TcpStream, router: Router, limits: Limits, mut
         .header_read_timeout(limits.header_timeout)
         .max_header_size(MAX_HEAD)
         .max_buf_size(MAX_HEAD);
-    let mut connection = builder.serve_connection(TokioIo::new(Wire::new(stream, limits.write_timeout)), service);
-    let result = tokio::select! {
+    let wire = Wire::new(stream, limits.write_timeout, activity.clone());
+    let mut connection = builder.serve_connection(TokioIo::new(wire), service);
+    let ended = tokio::select! {
         biased;
         () = ending.told() => {
             Pin::new(&mut connection).graceful_shutdown();
             tokio::select! {
                 biased;
-                result = &mut connection => result,
+                result = &mut connection => End::Own(result),
                 // Who has not finished a request by then is not waited for: nothing of it has been done.
-                () = left_alone(running) => Ok(()),
+                () = activity.left_alone() => End::Own(Ok(())),
             }
         }
-        result = &mut connection => result,
+        result = &mut connection => End::Own(result),
+        // After the connection, which has seen by now whatever has arrived.
+        () = activity.makes_room(&wish) => End::MadeRoom,
     };
-    end(connection.into_parts().io.into_inner(), result).await;
+    end(connection.into_parts().io.into_inner(), ended, &activity).await;
 }
 
 /// Tells the client why its connection ends, if hyper has not, and lets it read that.
-async fn end(wire: Wire, result: hyper::Result<()>) {
-    let status = match &result {
+async fn end(wire: Wire, ended: End, activity: &Activity) {
+    let status = match &ended {
         _ if wire.refusal().is_some() => wire.refusal(),
-        Err(error) if error.is_timeout() && wire.is_unanswered() => Some(StatusCode::REQUEST_TIMEOUT),
+        End::MadeRoom if activity.is_unanswered() => Some(StatusCode::REQUEST_TIMEOUT),
+        End::Own(Err(error)) if error.is_timeout() && activity.is_unanswered() => Some(StatusCode::REQUEST_TIMEOUT),
         // HTTP/2 without having been asked for.
-        Err(error) if error.is_parse() => Some(StatusCode::BAD_REQUEST),
+        End::Own(Err(error)) if error.is_parse() => Some(StatusCode::BAD_REQUEST),
         _ => None,
     };
-    if let Err(error) = result {
-        tracing::debug!(%error, "a connection ended");
-    }
+    let linger = match ended {
+        End::Own(Ok(())) => LINGER.0,
+        End::Own(Err(error)) => {
+            tracing::debug!(%error, "a connection ended");
+            LINGER.0
+        }
+        // Its place is wanted now; what fits into the system's buffers still arrives.
+        End::MadeRoom => Duration::ZERO,
+    };
     let mut stream = wire.into_stream();
     let closing = async {
         if let Some(status) = status {
@@ -100,7 +115,7 @@ async fn end(wire: Wire, result: hyper::Result<()>) {
         // Closed with unread bytes in it, a connection is reset, and its client may never see the answer.
         tokio::io::copy(&mut (&mut stream).take(LINGER.1), &mut tokio::io::sink()).await
     };
-    if !matches!(timeout(LINGER.0, closing).await, Ok(Ok(_))) {
+    if !matches!(timeout(linger, closing).await, Ok(Ok(_))) {
         tracing::trace!("a client did not close its connection");
     }
 }
@@ -120,31 +135,4 @@ fn well_formed(version: Version, headers: &HeaderMap) -> Result<(), Problem> {
         return Err(Problem::new(StatusCode::BAD_REQUEST, "A request has one Host header."));
     }
     Ok(())
-}
-
-/// Completes once no request has run for a moment.
-async fn left_alone(mut running: watch::Receiver<u32>) {
-    loop {
-        // The sender lives in the connection; without it nothing runs.
-        let _ = running.wait_for(|running| *running == 0).await.map(drop);
-        if timeout(QUIET, running.wait_for(|running| *running > 0)).await.is_err() {
-            return;
-        }
-    }
-}
-
-/// A request that has not been answered yet.
-struct Running(watch::Sender<u32>);
-
-impl Running {
-    fn new(running: &watch::Sender<u32>) -> Self {
-        running.send_modify(|running| *running = running.saturating_add(1));
-        Self(running.clone())
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.send_modify(|running| *running = running.saturating_sub(1));
-    }
 }

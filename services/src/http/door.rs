@@ -6,11 +6,17 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-/// Lets connections in, as many as may be there at a time.
+use super::wish::Wish;
+
+/// Lets connections in, as many as may be there at a time, and one more that waits for a place.
 #[derive(Debug)]
 pub(super) struct Door {
     listener: TcpListener,
     free: Arc<Semaphore>,
+    /// Accepted, without a place yet.
+    waiting: Option<TcpStream>,
+    wish: Wish,
+    wished: bool,
     /// When it was last said that somebody has to wait.
     told: Option<Instant>,
 }
@@ -19,7 +25,7 @@ pub(super) struct Door {
 const BACKLOG: u32 = 1024;
 
 /// Out of descriptors, most likely: at once again would only spin.
-const AGAIN: Duration = Duration::from_millis(100);
+const AGAIN: Duration = Duration::from_millis(20);
 
 /// How often it is said that somebody has to wait.
 const TOLD_EVERY: Duration = Duration::from_secs(5);
@@ -30,27 +36,63 @@ impl Door {
         // A service that starts again has its port at once.
         socket.set_reuseaddr(cfg!(unix))?;
         socket.bind(addr)?;
-        Ok(Self { listener: socket.listen(BACKLOG)?, free: Arc::new(Semaphore::new(connections)), told: None })
+        Ok(Self {
+            listener: socket.listen(BACKLOG)?,
+            free: Arc::new(Semaphore::new(connections)),
+            waiting: None,
+            wish: Wish::default(),
+            wished: false,
+            told: None,
+        })
+    }
+
+    /// What idle connections listen to: who grants it leaves.
+    pub(super) fn wish(&self) -> &Wish {
+        &self.wish
     }
 
     pub(super) fn addr(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
-    /// The next connection, and its permit to be here.
+    /// The next connection, and its permit to be here. Where there is no place for it, idle ones are asked to leave.
     ///
     /// # Cancel safety
     /// Safe: no connection is lost.
     pub(super) async fn next(&mut self) -> (Option<OwnedSemaphorePermit>, TcpStream) {
-        if self.free.available_permits() == 0 && self.may_tell() {
-            tracing::warn!("as many clients are connected as may be; further ones wait");
+        loop {
+            if self.waiting.is_none() {
+                self.waiting = Some(self.accept().await);
+            }
+            if self.free.available_permits() == 0 {
+                if !std::mem::replace(&mut self.wished, true) {
+                    self.wish.make();
+                }
+                if self.may_tell() {
+                    tracing::warn!(
+                        "as many clients are connected as may be: a further one waits until an idle one leaves"
+                    );
+                }
+            }
+            // The semaphore is never closed, so there always is a permit.
+            let permit = Arc::clone(&self.free).acquire_owned().await.ok();
+            if std::mem::take(&mut self.wished) {
+                self.wish.withdraw();
+            }
+            if let Some(stream) = self.waiting.take() {
+                return (permit, stream);
+            }
         }
-        // The semaphore is never closed, so there always is a permit.
-        let permit = Arc::clone(&self.free).acquire_owned().await.ok();
+    }
+
+    async fn accept(&mut self) -> TcpStream {
         loop {
             match self.listener.accept().await {
-                Ok((stream, _)) => return (permit, stream),
+                Ok((stream, _)) => return stream,
                 Err(error) => {
+                    // An idle connection's descriptor will do, too.
+                    self.wished = true;
+                    self.wish.make();
                     if self.may_tell() {
                         tracing::warn!(%error, "connections cannot be accepted; they wait");
                     }

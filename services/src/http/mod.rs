@@ -1,5 +1,6 @@
 //! HTTP as every service speaks it: bounded connections, bounded bodies, problem documents.
 
+mod activity;
 mod connection;
 mod descriptors;
 mod door;
@@ -8,6 +9,7 @@ mod json;
 mod problem;
 mod server;
 mod wire;
+mod wish;
 
 #[cfg(test)]
 mod tests;

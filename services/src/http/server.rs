@@ -27,8 +27,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Connections at a time; further ones wait in the system's backlog. Default: 1024, or half of the files that the
-    /// process may have open if that is less.
+    /// Connections at a time; for a further one, the connection that has been idle longest is closed, and where all are
+    /// busy it waits. Default: 1024, or half of the files that the process may have open if that is less.
     #[must_use]
     pub fn connections(self, connections: usize) -> Self {
         Self { connections, ..self }
@@ -91,14 +91,14 @@ impl Server {
 
 async fn accept(env: Env, mut door: Door, router: Router, limits: Limits, mut ending: Ending) {
     let mut connections = FuturesUnordered::new();
-    let asked = ending.clone();
+    let (asked, wish) = (ending.clone(), door.wish().clone());
     loop {
         tokio::select! {
             biased;
             () = ending.told() => break,
             Some(_) = connections.next() => {}
             (permit, stream) = door.next() => {
-                let serving = connection::serve(stream, router.clone(), limits, asked.clone());
+                let serving = connection::serve(stream, router.clone(), limits, asked.clone(), wish.clone());
                 connections.push(env.spawn("http connection", async move {
                     serving.await;
                     drop(permit);

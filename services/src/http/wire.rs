@@ -12,6 +12,8 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
+use super::activity::Activity;
+
 /// A connection as hyper sees it.
 ///
 /// hyper answers a head that it cannot read by itself, with a status and nothing else. That answer is kept back, so
@@ -23,7 +25,7 @@ pub(super) struct Wire {
     /// Runs while the client takes nothing of what is written to it.
     stalled: Option<Pin<Box<Sleep>>>,
     refusal: Option<StatusCode>,
-    unanswered: bool,
+    activity: Activity,
 }
 
 /// hyper's own refusals are shorter.
@@ -31,18 +33,13 @@ const LONGEST_REFUSAL: usize = 256;
 
 impl Wire {
     /// A client that takes nothing for `write_timeout` is given up.
-    pub(super) fn new(stream: TcpStream, write_timeout: Duration) -> Self {
-        Self { stream, write_timeout, stalled: None, refusal: None, unanswered: false }
+    pub(super) fn new(stream: TcpStream, write_timeout: Duration, activity: Activity) -> Self {
+        Self { stream, write_timeout, stalled: None, refusal: None, activity }
     }
 
     /// What hyper would have answered by itself.
     pub(super) fn refusal(&self) -> Option<StatusCode> {
         self.refusal
-    }
-
-    /// Whether the client has said something since the last answer.
-    pub(super) fn is_unanswered(&self) -> bool {
-        self.unanswered
     }
 
     pub(super) fn into_stream(self) -> TcpStream {
@@ -54,7 +51,9 @@ impl AsyncRead for Wire {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = into.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, into))?;
-        self.unanswered |= into.filled().len() > before;
+        if into.filled().len() > before {
+            self.activity.heard();
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -70,9 +69,11 @@ impl AsyncWrite for Wire {
             None => bytes,
         };
         if let Poll::Ready(written) = Pin::new(&mut self.stream).poll_write(cx, bytes) {
-            (self.stalled, self.unanswered) = (None, false);
+            self.stalled = None;
+            self.activity.sent();
             return Poll::Ready(written);
         }
+        self.activity.stalled();
         let limit = self.write_timeout;
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(limit)));
         ready!(stalled.as_mut().poll(cx));

@@ -1,6 +1,10 @@
 //! `ottla serve pubsub…` as a process of its own.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use libtest_mimic::Failed;
 use ottla::{
@@ -28,7 +32,7 @@ pub(crate) struct Process {
     port: u16,
     dir: PathBuf,
     args: Vec<String>,
-    descriptors: Option<u32>,
+    descriptors: Option<usize>,
     process: Option<Child>,
 }
 
@@ -63,9 +67,9 @@ impl Process {
         self
     }
 
-    /// The same with so many files open at most.
-    pub(crate) fn descriptors(self, most: u32) -> Self {
-        Self { descriptors: Some(most), ..self }
+    /// Has it have so many files open at most, from its next start on.
+    pub(crate) fn limit_descriptors(&mut self, most: usize) {
+        self.descriptors = Some(most);
     }
 
     /// Where it serves HTTP.
@@ -140,9 +144,18 @@ impl Process {
         Ok(fields.skip(11).take(2).map(str::parse::<u64>).sum::<Result<u64, _>>()?)
     }
 
+    /// How many files it has open.
+    pub(crate) fn open_descriptors(&self) -> Result<usize, Failed> {
+        Ok(fs::read_dir(self.proc_dir()?.join("fd"))?.count())
+    }
+
     fn proc(&self, file: &str) -> Result<String, Failed> {
+        Ok(fs::read_to_string(self.proc_dir()?.join(file))?)
+    }
+
+    fn proc_dir(&self) -> Result<PathBuf, Failed> {
         let process = self.process.as_ref().ok_or("the service does not run")?;
-        Ok(fs::read_to_string(format!("/proc/{}/{file}", process.pid()))?)
+        Ok(Path::new("/proc").join(process.pid().to_string()))
     }
 
     /// Takes the service, which must have ended, out of its groups, or the next test's would wait for its session's end.

@@ -1,5 +1,7 @@
 //! The server over real sockets.
 
+mod room;
+
 use std::{io::ErrorKind, net::Ipv4Addr, sync::Arc, time::Duration};
 
 use axum::{
@@ -65,20 +67,6 @@ async fn a_running_request_is_answered_before_the_end() {
     });
     assert!(ended);
     assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("done"), "{answer}");
-}
-
-#[tokio::test]
-async fn connections_beyond_the_limit_wait() {
-    let router = Router::new().route("/", get(async || "done"));
-    let server = start(router, Limits::default().connections(1)).await;
-    let request = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-    let idle = connect(&server, "").await;
-    let waiting = connect(&server, request).await;
-    let mut byte = [0];
-    let early = timeout(Duration::from_millis(100), waiting.peek(&mut byte)).await;
-    assert!(early.is_err(), "answered beside another connection");
-    drop(idle);
-    assert!(read_all(waiting).await.starts_with("HTTP/1.1 200"));
 }
 
 /// `POST /` takes any JSON.
