@@ -33,8 +33,8 @@ pub use store::{Expected, MemoryStore, Op, Row, Store, StoreError, StreamEntry, 
 #[cfg(feature = "postgres")]
 pub use store::{PostgresStore, PostgresStoreBuilder};
 pub use worker::{
-    ConfigError, HealthHandle, Route, StallReason, StalledPartition, Worker, WorkerBuilder, WorkerError, WorkerHealth,
-    WorkerObserver, WorkerReport,
+    Concurrency, ConfigError, HealthHandle, Route, StallReason, StalledPartition, Worker, WorkerBuilder, WorkerError,
+    WorkerHealth, WorkerObserver, WorkerReport,
 };
 
 pub use ottla_kafka_core::{TopicPartition, record::Header};

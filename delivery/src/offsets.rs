@@ -1,6 +1,6 @@
 //! Which offset of a partition may be committed.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use crate::settlement::{Released, Settled};
 
@@ -10,7 +10,9 @@ use crate::settlement::{Released, Settled};
 /// marker occupies can block nothing.
 #[derive(Debug)]
 pub(crate) struct OffsetTracker {
-    unsettled: BTreeSet<i64>,
+    /// Each with its number among all that were delivered.
+    unsettled: BTreeMap<i64, u64>,
+    delivered: u64,
     /// The offset after the last one that was delivered or passed.
     position: i64,
     committed: Option<i64>,
@@ -20,7 +22,7 @@ pub(crate) struct OffsetTracker {
 impl OffsetTracker {
     /// Starts at `position`; `committed` is what the group holds, if it holds anything.
     pub(crate) fn new(position: i64, committed: Option<i64>) -> Self {
-        Self { unsettled: BTreeSet::new(), position, committed, settled_since_commit: 0 }
+        Self { unsettled: BTreeMap::new(), delivered: 0, position, committed, settled_since_commit: 0 }
     }
 
     /// Notes a delivery. False if the offset is behind the position: it was delivered before, and again is once too
@@ -30,7 +32,9 @@ impl OffsetTracker {
             return false;
         }
         self.position = offset.saturating_add(1);
-        self.unsettled.insert(offset)
+        let number = self.delivered;
+        self.delivered = number.saturating_add(1);
+        self.unsettled.insert(offset, number).is_none()
     }
 
     /// Notes that nothing more comes before `position`.
@@ -40,7 +44,7 @@ impl OffsetTracker {
 
     /// Takes a proof. False if this record is not in flight here.
     pub(crate) fn settle(&mut self, settled: &Settled) -> bool {
-        let known = self.unsettled.remove(&settled.offset());
+        let known = self.unsettled.remove(&settled.offset()).is_some();
         self.settled_since_commit = self.settled_since_commit.saturating_add(usize::from(known));
         known
     }
@@ -49,12 +53,12 @@ impl OffsetTracker {
     /// be committed.
     pub(crate) fn release(&mut self) -> Vec<Released> {
         self.position = self.commit_offset();
-        std::mem::take(&mut self.unsettled).into_iter().map(Released::new).collect()
+        std::mem::take(&mut self.unsettled).into_keys().map(Released::new).collect()
     }
 
     /// The lowest offset that is not settled, otherwise the position: everything before it is settled.
     pub(crate) fn commit_offset(&self) -> i64 {
-        self.unsettled.first().map_or(self.position, |first| self.position.min(*first))
+        self.unsettled.first_key_value().map_or(self.position, |(first, _)| self.position.min(*first))
     }
 
     /// What a commit would write, if it would change anything.
@@ -77,6 +81,11 @@ impl OffsetTracker {
     /// Settlements since the last commit was started.
     pub(crate) fn settled_since_commit(&self) -> usize {
         self.settled_since_commit
+    }
+
+    /// Records that would be delivered again if everything ended now: those from the lowest that is not settled on.
+    pub(crate) fn uncommittable(&self) -> u64 {
+        self.unsettled.first_key_value().map_or(0, |(_, number)| self.delivered.saturating_sub(*number))
     }
 
     /// Records that are delivered and not settled.
@@ -151,6 +160,19 @@ mod tests {
         let released: Vec<_> = tracker.release().iter().map(Released::offset).collect();
         assert_eq!(released, [1, 2]);
         assert_eq!((tracker.commit_offset(), tracker.in_flight()), (1, 0));
+    }
+
+    #[test]
+    fn what_was_settled_ahead_of_a_slow_record_is_counted_until_that_is_settled() {
+        let mut tracker = OffsetTracker::new(0, None);
+        for offset in [0, 2, 4, 6, 8] {
+            tracker.deliver(offset);
+        }
+        assert_eq!(tracker.uncommittable(), 5);
+        for (offset, left) in [(4, 5), (2, 5), (0, 2), (8, 2), (6, 0)] {
+            assert!(tracker.settle(&pending(offset).handled()));
+            assert_eq!(tracker.uncommittable(), left, "after {offset}");
+        }
     }
 
     #[test]

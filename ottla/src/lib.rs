@@ -25,7 +25,7 @@ pub use ottla_kafka_core::{
 };
 
 #[cfg(feature = "delivery")]
-pub use ottla_delivery::{Context, Handler, HandlerError, RetryPolicy, Route, Store, Worker};
+pub use ottla_delivery::{Concurrency, Context, Handler, HandlerError, RetryPolicy, Route, Store, Worker};
 
 /// What most services import.
 pub mod prelude {
@@ -34,7 +34,7 @@ pub mod prelude {
     };
 
     #[cfg(feature = "delivery")]
-    pub use crate::{Context, Handler, HandlerError, RetryPolicy, Route, Store, Worker};
+    pub use crate::{Concurrency, Context, Handler, HandlerError, RetryPolicy, Route, Store, Worker};
 }
 
 /// The guide, so that its snippets are compiled and run.

@@ -70,6 +70,9 @@ impl WorkerBuilder {
 
     /// How many records of one partition may wait for their settlement; 1,000 by default. At this number the partition
     /// is not fetched any more, below half of it it is again; what was already fetched may exceed it once.
+    ///
+    /// Where records overtake each other ([`Concurrency`](super::Concurrency)), a partition is also not fetched while ten
+    /// times as many stand between its commit and its position: so many are handled again at most if the worker dies.
     pub fn max_in_flight(mut self, records: usize) -> Self {
         self.settings.max_in_flight = records;
         self

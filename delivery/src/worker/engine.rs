@@ -10,7 +10,7 @@ use tokio::{
 
 use super::{
     commit::Commit,
-    health::{StallReason, StalledPartition, WorkerHealth},
+    health::{StallReason, WorkerHealth},
     lane::{LaneEvent, LaneMessage, LaneParts},
     observer::WorkerObserver,
     partition::{AssignedState, Hold},
@@ -132,12 +132,13 @@ impl Engine {
             // A partition that comes again without having been revoked has another owner's effects in between.
             self.on_lost(std::slice::from_ref(&topic_partition)).await;
             let route = self.routes.get(topic_partition.topic()).cloned();
+            let concurrency = route.as_ref().map(|route| route.concurrency).unwrap_or_default();
             let lane = route.map(|route| {
                 self.next_lane += 1;
                 self.lanes.start(topic_partition.clone(), self.next_lane, route)
             });
             let unrouted = lane.is_none();
-            let partition = AssignedState::new(&assigned, lane, self.settings.max_in_flight);
+            let partition = AssignedState::new(&assigned, lane, concurrency, self.settings.max_in_flight);
             self.partitions.insert(topic_partition.clone(), partition);
             if unrouted {
                 unrouted_partitions.push(topic_partition);
@@ -195,25 +196,20 @@ impl Engine {
         };
         match event {
             LaneEvent::Settled(settled) => {
-                let was_stalled = partition.stalled().is_some();
-                partition.settle(&settled);
+                let stood_still = partition.settle(&settled);
                 self.commit_due |= partition.settled_since_commit() >= self.settings.commit_every;
-                if was_stalled && partition.stalled().is_none() {
-                    self.resumed(&topic_partition);
+                if stood_still {
+                    self.record_moves(&topic_partition);
                 }
             }
-            LaneEvent::Retrying { committed } => {
+            LaneEvent::Retrying { offset, committed } => {
                 self.commit_due = true;
                 self.awaiting_commit.push(committed);
-                let was_stalled = partition.stalled().is_some();
-                if !partition.is_stuck() {
-                    partition.hold(Hold::Retrying);
-                }
-                if was_stalled && partition.stalled().is_none() {
-                    self.resumed(&topic_partition);
+                if partition.retrying(offset) {
+                    self.record_moves(&topic_partition);
                 }
             }
-            LaneEvent::Stalled(reason) => self.stall(&topic_partition, reason, Hold::Stalled),
+            LaneEvent::Stalled { offset, reason } => self.stall_record(&topic_partition, offset, reason),
             LaneEvent::Fatal { offset, error } => {
                 self.stall(&topic_partition, StallReason::Fatal { error: error.clone() }, Hold::Broken);
                 self.fatal.get_or_insert((topic_partition.clone(), offset, error));
@@ -227,51 +223,7 @@ impl Engine {
         self.apply_pause(&topic_partition);
     }
 
-    /// What nobody tells. A lane that ended without a word has panicked: a fault of this crate, which must not look
-    /// like an idle partition. And a consumer that has recovered may have nothing to say for long.
-    fn look_around(&mut self) {
-        if self.group.is_stable() {
-            self.trouble(None);
-        }
-        let dead = |state: &AssignedState| {
-            state.stalled().is_none() && state.lane.as_ref().is_some_and(|lane| !lane.ended && lane.task.is_finished())
-        };
-        let dead: Vec<_> = self.partitions.iter().filter(|(_, state)| dead(state)).map(|(tp, _)| tp.clone()).collect();
-        for topic_partition in dead {
-            self.stall(&topic_partition, StallReason::TaskEnded, Hold::Broken);
-        }
-        let limit = self.settings.stall_after;
-        let stuck = |(tp, state): (&TopicPartition, &AssignedState)| Some((tp.clone(), state.stuck(limit)?));
-        for (topic_partition, reason) in self.partitions.iter().filter_map(stuck).collect::<Vec<_>>() {
-            self.stall(&topic_partition, reason, Hold::Stalled);
-        }
-    }
-
-    /// Makes a partition's standstill visible, and holds it in this way.
-    pub(super) fn stall(
-        &mut self,
-        topic_partition: &TopicPartition,
-        reason: StallReason,
-        hold: impl FnOnce(StalledPartition) -> Hold,
-    ) {
-        let Some(partition) = self.partitions.get_mut(topic_partition) else { return };
-        // The standstill began when it first stood still, whatever the reason is by now.
-        let since_ms = partition.stalled().map_or_else(|| self.env.now_ms(), StalledPartition::since_ms);
-        tracing::warn!(%topic_partition, %reason, "the partition stands still");
-        self.observer.stalled(topic_partition, &reason);
-        let stalled = StalledPartition { topic_partition: topic_partition.clone(), reason, since_ms };
-        partition.hold(hold(stalled));
-        self.apply_pause(topic_partition);
-        self.publish_health();
-    }
-
-    fn resumed(&mut self, topic_partition: &TopicPartition) {
-        tracing::info!(%topic_partition, "the partition moves again");
-        self.observer.resumed(topic_partition);
-        self.publish_health();
-    }
-
-    fn apply_pause(&mut self, topic_partition: &TopicPartition) {
+    pub(super) fn apply_pause(&mut self, topic_partition: &TopicPartition) {
         match self.partitions.get_mut(topic_partition).and_then(AssignedState::pause_change) {
             Some(true) => self.group.pause(topic_partition),
             Some(false) => self.group.resume(topic_partition),
@@ -283,22 +235,6 @@ impl Engine {
         if let Some(lag) = self.partitions.get(topic_partition).and_then(AssignedState::lag) {
             self.observer.lag(topic_partition, lag);
         }
-    }
-
-    /// Notes or forgets the consumer's trouble.
-    pub(super) fn trouble(&self, error: Option<Error>) {
-        self.health.send_if_modified(|health| {
-            let changed = error.is_some() || health.trouble.is_some();
-            health.trouble = error;
-            changed
-        });
-    }
-
-    pub(super) fn publish_health(&self) {
-        self.health.send_modify(|health| {
-            health.assigned = self.partitions.keys().cloned().collect();
-            health.stalled = self.partitions.values().filter_map(AssignedState::stalled).cloned().collect();
-        });
     }
 }
 

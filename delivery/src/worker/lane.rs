@@ -1,30 +1,23 @@
-//! A lane: the task that takes one partition's records in their order, one after the other.
+//! A lane: the task that takes one partition's records, as many at once as the route's concurrency says.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{iter, sync::Arc};
 
-use ottla_kafka_core::{Env, Error, ErrorKind, Task, TopicPartition};
-use tokio::{
-    sync::{mpsc, oneshot, watch},
-    time::Instant,
-};
-use tracing::Instrument as _;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use ottla_kafka_core::{Env, Task, TopicPartition};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    attempt::{Attempts, is_the_records_fault},
+    attempt::Attempts,
+    handling::{Handling, Job, Step},
     health::StallReason,
     observer::WorkerObserver,
-    progress::{Next, Progress, outage_wait},
     route::Route,
-    span,
+    turns::{Turn, Turns},
 };
 use crate::{
-    dead_letter::FailureHistory,
     record::DeliveryRecord,
-    settlement::{Acked, Pending, Settled},
+    settlement::{Pending, Settled},
 };
-
-/// A dead letter that takes longer makes its partition's standstill visible, while the producer still tries.
-const VISIBLE_AFTER: Duration = Duration::from_secs(5);
 
 /// A record and the right to settle it.
 #[derive(Debug)]
@@ -38,9 +31,10 @@ pub(super) struct Delivery {
 pub(super) enum Mode {
     /// Everything.
     Run,
-    /// What it was given, but it waits for nothing: a record that would have to wait goes back, with all behind it.
+    /// What it was given, but it waits for nothing: a record that would have to wait goes back, with all behind it that
+    /// has not started.
     Drain,
-    /// The attempt that runs, and no other.
+    /// The attempts that run, and no other.
     Finish,
 }
 
@@ -57,9 +51,14 @@ pub(super) enum LaneEvent {
     Settled(Settled),
     /// An attempt failed. The next one starts after a commit, which `committed` tells.
     Retrying {
+        offset: i64,
         committed: oneshot::Sender<()>,
     },
-    Stalled(StallReason),
+    /// The record stands still, until it is settled or is tried again.
+    Stalled {
+        offset: i64,
+        reason: StallReason,
+    },
     Fatal {
         offset: i64,
         error: String,
@@ -109,141 +108,61 @@ impl LaneParts {
     pub(super) fn start(&self, topic_partition: TopicPartition, id: u64, route: Route) -> Lane {
         let (queue, deliveries) = mpsc::unbounded_channel();
         let (mode, watched) = watch::channel(Mode::Run);
-        let task = LaneTask { parts: self.clone(), topic_partition, id, route, deliveries, mode: watched };
-        let task = self.env.spawn("lane", task.run());
+        let handling = Handling { parts: self.clone(), topic_partition, id, route, mode: watched };
+        let task = self.env.spawn("lane", LaneTask { handling, deliveries }.run());
         Lane { id, queue: Some(queue), mode, task, ended: false }
     }
 }
 
 struct LaneTask {
-    parts: LaneParts,
-    topic_partition: TopicPartition,
-    id: u64,
-    route: Route,
+    handling: Handling,
     deliveries: mpsc::UnboundedReceiver<Delivery>,
-    mode: watch::Receiver<Mode>,
 }
 
-/// The lane was asked to end, or cannot go on.
-struct Stopped;
-
 impl LaneTask {
-    async fn run(mut self) {
-        while *self.mode.borrow() != Mode::Finish {
-            let Some(delivery) = self.deliveries.recv().await else { break };
-            let span = span::handling(&self.parts.env, &delivery.record);
-            if self.deliver(delivery).instrument(span).await.is_err() {
-                break;
+    async fn run(self) {
+        let Self { handling, mut deliveries } = self;
+        let mut turns = Turns::new(handling.route.concurrency);
+        // All attempts and waits are this task's own: it ends with none of them left behind.
+        let (mut attempts, mut waits) = (FuturesUnordered::new(), FuturesUnordered::new());
+        let handling = &handling;
+        let mut open = true;
+        loop {
+            if *handling.mode.borrow() == Mode::Finish {
+                turns.close();
             }
-        }
-        self.tell(LaneEvent::Ended).await;
-    }
-
-    async fn deliver(&mut self, Delivery { pending, record }: Delivery) -> Result<(), Stopped> {
-        let started = Instant::now();
-        let mut progress = Progress::default();
-        loop {
-            let outcome = self.parts.attempts.run(&self.route, &record, progress.attempt()).await;
-            let (now_ms, random) = (self.parts.env.now_ms(), self.parts.env.random_u64());
-            let attempt = progress.attempt();
-            let (settled, attempts) = match progress.next(outcome, &self.route.retry, now_ms, random) {
-                Next::Handled => (pending.handled(), attempt),
-                Next::Filtered => (pending.filtered(), attempt),
-                Next::DeadLetter(failure) => {
-                    self.parts.observer.attempt_failed(&self.topic_partition, failure.attempts, &failure.class, false);
-                    let copy = self.dead_letter(&record, &failure).await?;
-                    let (class, error) = (&failure.class, failure.error.as_str());
-                    tracing::warn!(%class, error, attempts = failure.attempts, "a dead letter was written");
-                    self.parts.observer.dead_lettered(&record, &failure.class);
-                    (pending.dead_lettered(copy), failure.attempts)
-                }
-                Next::Retry { failed, class, wait } => {
-                    tracing::info!(%class, attempt = failed, ?wait, "an attempt failed and is followed by another");
-                    self.parts.observer.attempt_failed(&self.topic_partition, failed, &class, true);
-                    self.commit_and_wait(wait).await?;
-                    continue;
-                }
-                Next::Again { wait, stalled } => {
-                    if let Some(reason) = stalled {
-                        self.tell(LaneEvent::Stalled(reason)).await;
-                    }
-                    self.wait(tokio::time::sleep(wait)).await?;
-                    continue;
-                }
-                Next::Stop(error) => {
-                    self.tell(LaneEvent::Fatal { offset: pending.offset(), error }).await;
-                    return Err(Stopped);
-                }
-            };
-            self.parts.observer.processing_seconds(&self.topic_partition, started.elapsed());
-            self.parts.observer.settled(&self.topic_partition, settled.settlement(), attempts);
-            self.tell(LaneEvent::Settled(settled)).await;
-            return Ok(());
-        }
-    }
-
-    /// Writes the dead letter, for as long as it takes.
-    async fn dead_letter(&mut self, record: &DeliveryRecord, failure: &FailureHistory) -> Result<Acked, Stopped> {
-        let (letters, group) = (self.route.dead_letters.clone(), Arc::clone(&self.parts.group_id));
-        let mut letter = letters.letter(record, failure, &group);
-        let sink = Arc::clone(&self.parts.attempts.sink);
-        let mut outages = 0_u32;
-        loop {
-            let mut publish = pin!(sink.publish(letter.clone()));
-            let published = tokio::select! {
+            attempts.extend(iter::from_fn(|| turns.next()).map(|(turn, job)| attempt(handling, turn, job)));
+            tokio::select! {
                 biased;
-                published = &mut publish => published,
-                () = tokio::time::sleep(VISIBLE_AFTER) => {
-                    let error = Error::new(ErrorKind::Timeout { what: "dead letter".to_owned(), after: VISIBLE_AFTER });
-                    self.stalled_by(&letter.topic, error).await;
-                    publish.await
-                }
-            };
-            match published {
-                Ok(copy) => return Ok(copy),
-                Err(error) => {
-                    outages = outages.saturating_add(1);
-                    if is_the_records_fault(&error) {
-                        // The headers may be what made it too large: from now on without the text.
-                        letter = letters.without_text(record, failure, &group);
+                delivery = deliveries.recv(), if open => match delivery {
+                    Some(delivery) => {
+                        let record = Arc::clone(&delivery.record);
+                        turns.push(record.offset(), record.key(), Job::new(delivery));
                     }
-                    if outages > 1 || !is_the_records_fault(&error) {
-                        self.stalled_by(&letter.topic, error).await;
-                        self.wait(tokio::time::sleep(outage_wait(outages, self.parts.env.random_u64()))).await?;
+                    None => open = false,
+                },
+                // Before the attempts: what goes back must not be overtaken by what stands behind it.
+                Some((waiting, job)) = waits.next() => match job {
+                    Some(job) => turns.again(waiting, job),
+                    None => turns.give_back_waiting(waiting),
+                },
+                Some((turn, step)) = attempts.next() => match step {
+                    Step::Settled => turns.settled(turn),
+                    Step::Retry { .. } if *handling.mode.borrow() != Mode::Run => turns.give_back(turn),
+                    Step::Retry { job, wait, committed } => {
+                        let waiting = turns.wait(turn);
+                        waits.push(async move { (waiting, handling.until_next(wait, committed).await.then_some(job)) });
                     }
-                }
+                    Step::GoesBack => turns.give_back(turn),
+                    Step::Fatal => turns.close(),
+                },
+                else => break,
             }
         }
+        handling.tell(LaneEvent::Ended).await;
     }
+}
 
-    async fn stalled_by(&self, topic: &Arc<str>, error: Error) {
-        self.tell(LaneEvent::Stalled(StallReason::DeadLetter { topic: Arc::clone(topic), error })).await;
-    }
-
-    /// Waits before the next attempt, which starts only after a commit of what was settled before.
-    async fn commit_and_wait(&mut self, wait: Duration) -> Result<(), Stopped> {
-        let (committed, commit) = oneshot::channel();
-        self.tell(LaneEvent::Retrying { committed }).await;
-        self.wait(async {
-            tokio::time::sleep(wait).await;
-            // An error is a worker that has ended, and this lane with it.
-            let _ = commit.await;
-        })
-        .await
-    }
-
-    /// Waits for `future`, unless the lane is asked to end.
-    async fn wait(&mut self, future: impl Future<Output = ()>) -> Result<(), Stopped> {
-        tokio::select! {
-            biased;
-            _ = self.mode.wait_for(|mode| *mode != Mode::Run) => Err(Stopped),
-            () = future => Ok(()),
-        }
-    }
-
-    async fn tell(&self, event: LaneEvent) {
-        let message = LaneMessage { topic_partition: self.topic_partition.clone(), lane: self.id, event };
-        // An error is a worker that has ended: nobody commits anything any more.
-        let _ = self.parts.events.send(message).await;
-    }
+async fn attempt(handling: &Handling, turn: Turn, job: Job) -> (Turn, Step) {
+    (turn, handling.run(job).await)
 }

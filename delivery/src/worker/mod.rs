@@ -1,12 +1,15 @@
 //! The worker: poll → decode → handle → settle → commit.
 //!
-//! One loop owns all state; each partition has a lane, a task that takes its records in order. Lanes send proofs of
-//! what became of their records, and the loop commits the lowest offset without one.
+//! One loop owns all state; each partition has a lane, a task that takes its records in the order that the route's
+//! [`Concurrency`] asks for. Lanes send proofs of what became of their records, and the loop commits the lowest offset
+//! without one.
 
 mod attempt;
 mod builder;
 mod commit;
+mod concurrency;
 mod engine;
+mod handling;
 mod handover;
 mod health;
 mod kafka;
@@ -19,10 +22,14 @@ mod report;
 mod route;
 mod settings;
 mod span;
+mod standstill;
 #[cfg(test)]
 mod tests;
+mod turns;
+mod waits;
 
 pub use builder::WorkerBuilder;
+pub use concurrency::Concurrency;
 pub use health::{HealthHandle, StallReason, StalledPartition, WorkerHealth};
 pub use observer::WorkerObserver;
 pub use report::{WorkerError, WorkerReport};

@@ -6,9 +6,11 @@ use ottla_kafka_core::TopicPartition;
 use tokio::time::Instant;
 
 use super::{
+    concurrency::Concurrency,
     health::{StallReason, StalledPartition},
     lane::{Delivery, Lane},
     ports::{AssignedPartition, SourceRecords},
+    waits::Waits,
 };
 use crate::{
     ledger::{Ledger, LedgerViolation},
@@ -16,13 +18,12 @@ use crate::{
     settlement::{Pending, Settled},
 };
 
-/// Why a partition is not fetched although there is room.
+/// So many times what may be in flight may stand between the commit and the position, where records overtake each other.
+const UNCOMMITTABLE_FACTOR: usize = 10;
+
+/// Why a whole partition cannot go on.
 #[derive(Clone, Debug)]
 pub(super) enum Hold {
-    /// Its first record waits for its next attempt.
-    Retrying,
-    /// It stands still, until something is settled in it.
-    Stalled(StalledPartition),
     /// The consumer cannot read it on, and tries. What was read before goes on.
     Unread(StalledPartition),
     /// It stands still for good.
@@ -38,17 +39,26 @@ pub(super) struct AssignedState {
     ledger: Ledger,
     high_watermark: Option<i64>,
     hold: Option<Hold>,
+    /// Records that wait for something.
+    waits: Waits,
+    /// One record that waits holds all others.
+    one_at_a_time: bool,
     /// More is in flight than may be, and not yet less than half of it.
     full: bool,
     /// What the consumer was last told.
     paused: bool,
     max_in_flight: usize,
-    /// Since when records are in hand of which none was settled.
+    /// Since when the lowest record in hand is the lowest.
     waiting_since: Option<Instant>,
 }
 
 impl AssignedState {
-    pub(super) fn new(assigned: &AssignedPartition, lane: Option<Lane>, max_in_flight: usize) -> Self {
+    pub(super) fn new(
+        assigned: &AssignedPartition,
+        lane: Option<Lane>,
+        concurrency: Concurrency,
+        max_in_flight: usize,
+    ) -> Self {
         Self {
             topic_partition: assigned.topic_partition.clone(),
             lane,
@@ -56,6 +66,8 @@ impl AssignedState {
             ledger: Ledger::default(),
             high_watermark: None,
             hold: None,
+            waits: Waits::default(),
+            one_at_a_time: concurrency.holds_partition(),
             full: false,
             paused: false,
             max_in_flight,
@@ -86,7 +98,7 @@ impl AssignedState {
         }
         self.advance(records.next_offset);
         self.high_watermark = Some(records.high_watermark);
-        self.full |= self.tracker.in_flight() >= self.max_in_flight;
+        self.full |= self.fills(1);
         deliveries
     }
 
@@ -100,16 +112,35 @@ impl AssignedState {
         }
     }
 
-    /// Takes a proof. A proof of a record that is not in flight goes into the books all the same: they no longer add
-    /// up then, which the next commit finds.
-    pub(super) fn settle(&mut self, settled: &Settled) {
+    /// Takes a proof, and says whether its record stood still. A proof of a record that is not in flight goes into the
+    /// books all the same: they no longer add up then, which the next commit finds.
+    pub(super) fn settle(&mut self, settled: &Settled) -> bool {
+        let lowest = self.tracker.commit_offset();
         self.tracker.settle(settled);
         self.ledger.settle(settled);
-        self.waiting_since = (self.tracker.in_flight() > 0).then(Instant::now);
-        if matches!(self.hold, Some(Hold::Retrying | Hold::Stalled(_))) {
-            self.hold = None;
+        if self.tracker.commit_offset() != lowest {
+            self.waiting_since = (self.tracker.in_flight() > 0).then(Instant::now);
         }
-        self.full &= self.tracker.in_flight().saturating_mul(2) >= self.max_in_flight;
+        self.full &= self.fills(2);
+        self.waits.settled(settled.offset())
+    }
+
+    /// Whether `times` what is in hand is more than may be.
+    fn fills(&self, times: usize) -> bool {
+        let reaches = |records: usize, bound: usize| records.saturating_mul(times) >= bound;
+        let uncommittable = usize::try_from(self.tracker.uncommittable()).unwrap_or(usize::MAX);
+        reaches(self.tracker.in_flight(), self.max_in_flight)
+            || reaches(uncommittable, self.max_in_flight.saturating_mul(UNCOMMITTABLE_FACTOR))
+    }
+
+    /// The record waits for its next attempt. Says whether it stood still.
+    pub(super) fn retrying(&mut self, offset: i64) -> bool {
+        self.waits.retrying(offset)
+    }
+
+    /// The record stands still, until it is settled or is tried again.
+    pub(super) fn record_stalled(&mut self, offset: i64, stalled: StalledPartition) {
+        self.waits.stalled(offset, stalled);
     }
 
     /// Gives back what is not settled.
@@ -117,6 +148,7 @@ impl AssignedState {
         for released in self.tracker.release() {
             self.ledger.release(&released);
         }
+        self.waits = Waits::default();
     }
 
     /// The offset to commit, if there is progress. Checks the books first.
@@ -149,34 +181,35 @@ impl AssignedState {
         }
     }
 
+    /// Why it stands still, or the lowest of its records that does.
     pub(super) fn stalled(&self) -> Option<&StalledPartition> {
         match &self.hold {
-            Some(Hold::Stalled(stalled) | Hold::Unread(stalled) | Hold::Broken(stalled)) => Some(stalled),
-            Some(Hold::Retrying) | None => None,
+            Some(Hold::Unread(stalled) | Hold::Broken(stalled)) => Some(stalled),
+            None => self.waits.first_stalled().map(|(_, stalled)| stalled),
         }
     }
 
-    /// The reason, if nothing was settled for `limit` although records are in hand, and nothing else is known to be
-    /// wrong.
-    pub(super) fn stuck(&self, limit: Duration) -> Option<StallReason> {
-        let after = self.waiting_since?.elapsed();
-        let found = after >= limit && self.tracker.in_flight() > 0 && self.stalled().is_none();
-        found.then(|| StallReason::Stuck { offset: self.tracker.commit_offset(), after })
+    /// The lowest of its records that stands still.
+    pub(super) fn first_stalled(&self) -> Option<i64> {
+        self.waits.first_stalled().map(|(offset, _)| offset)
     }
 
-    /// Whether it is known to be stuck: another attempt at the same record is no progress.
-    pub(super) fn is_stuck(&self) -> bool {
-        self.stalled().is_some_and(|stalled| matches!(stalled.reason, StallReason::Stuck { .. }))
+    /// The lowest record that is not settled and the reason, if it has been the lowest for `limit` and nothing is known to
+    /// be wrong with it: whatever is settled behind it, no commit passes it.
+    pub(super) fn stuck(&self, limit: Duration) -> Option<(i64, StallReason)> {
+        let (after, offset) = (self.waiting_since?.elapsed(), self.tracker.commit_offset());
+        let found = after >= limit && self.hold.is_none() && !self.waits.is_stalled(offset);
+        found.then_some((offset, StallReason::Stuck { offset, after }))
     }
 
-    fn is_broken(&self) -> bool {
+    pub(super) fn is_broken(&self) -> bool {
         matches!(self.hold, Some(Hold::Broken(_)))
     }
 
     /// Whether the consumer is to be told to pause (true) or to resume (false) the partition.
     pub(super) fn pause_change(&mut self) -> Option<bool> {
         // What cannot be read is not paused: the consumer would not try any more.
-        let wanted = self.full || self.hold.as_ref().is_some_and(|hold| !matches!(hold, Hold::Unread(_)));
+        let wanted = self.full || self.is_broken() || self.one_at_a_time && !self.waits.is_empty();
         (wanted != self.paused).then(|| {
             self.paused = wanted;
             wanted
@@ -199,109 +232,4 @@ impl AssignedState {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::record::DeliveryRecord;
-
-    fn orders() -> TopicPartition {
-        TopicPartition::new("orders", 0)
-    }
-
-    fn partition(max_in_flight: usize) -> AssignedState {
-        let assigned = AssignedPartition { topic_partition: orders(), position: 0, committed: Some(0) };
-        AssignedState::new(&assigned, None, max_in_flight)
-    }
-
-    fn records(offsets: std::ops::Range<i64>) -> SourceRecords {
-        let next_offset = offsets.end;
-        let records = offsets.map(|offset| DeliveryRecord::new(orders(), offset, 0)).collect();
-        SourceRecords { topic_partition: orders(), records, next_offset, high_watermark: 100 }
-    }
-
-    fn broken() -> Hold {
-        Hold::Broken(StalledPartition { topic_partition: orders(), reason: StallReason::TaskEnded, since_ms: 0 })
-    }
-
-    #[test]
-    fn it_is_paused_at_the_bound_and_resumed_below_half_of_it() {
-        let mut partition = partition(4);
-        let deliveries = partition.deliver(records(0..4));
-        let changes: Vec<_> = std::iter::once(partition.pause_change())
-            .chain(deliveries.into_iter().map(|delivery| {
-                partition.settle(&delivery.pending.handled());
-                partition.pause_change()
-            }))
-            .collect();
-        // In flight: 4 (paused), 3, 2, 1 (resumed), 0.
-        assert_eq!(changes, [Some(true), None, None, Some(false), None]);
-    }
-
-    #[test]
-    fn a_settlement_ends_a_hold_but_not_a_broken_partition() {
-        let mut partition = partition(10);
-        let mut deliveries = partition.deliver(records(0..3)).into_iter();
-        partition.hold(Hold::Retrying);
-        assert_eq!(partition.pause_change(), Some(true));
-        partition.settle(&deliveries.next().expect("a delivery").pending.handled());
-        assert_eq!(partition.pause_change(), Some(false));
-        partition.hold(broken());
-        partition.hold(Hold::Retrying);
-        partition.settle(&deliveries.next().expect("a delivery").pending.handled());
-        assert_eq!(partition.pause_change(), Some(true));
-        assert!(partition.stalled().is_some());
-    }
-
-    #[test]
-    fn an_unreadable_partition_moves_again_when_it_is_read() {
-        let mut partition = partition(10);
-        let mut deliveries = partition.deliver(records(0..1)).into_iter();
-        let reason = StallReason::Consumer { error: ottla_kafka_core::Error::closed() };
-        partition.hold(Hold::Unread(StalledPartition { topic_partition: orders(), reason, since_ms: 0 }));
-        assert_eq!(partition.pause_change(), None);
-        partition.settle(&deliveries.next().expect("a delivery").pending.handled());
-        assert!(partition.stalled().is_some(), "what was read before says nothing about what comes");
-        partition.advance(5);
-        assert!(partition.stalled().is_none());
-    }
-
-    #[test]
-    fn a_broken_partition_takes_nothing_and_passes_nothing() {
-        let mut partition = partition(10);
-        partition.hold(broken());
-        assert!(partition.deliver(records(0..3)).is_empty());
-        partition.advance(7);
-        assert_eq!(partition.commit_point(), Ok(None));
-    }
-
-    #[test]
-    fn a_record_is_delivered_once() {
-        let mut partition = partition(10);
-        assert_eq!(partition.deliver(records(0..3)).len(), 3);
-        assert_eq!(partition.deliver(records(1..5)).len(), 2);
-    }
-
-    #[test]
-    fn books_that_do_not_add_up_stop_commits() {
-        let mut partition = partition(10);
-        for delivery in partition.deliver(records(0..2)) {
-            partition.settle(&delivery.pending.handled());
-        }
-        assert_eq!(partition.commit_point(), Ok(Some(2)));
-        partition.settle(&Pending::new(orders(), 1).handled());
-        let violation = partition.commit_point().expect_err("settled twice");
-        let reason = StallReason::Ledger { violation };
-        partition.hold(Hold::Broken(StalledPartition { topic_partition: orders(), reason, since_ms: 0 }));
-        assert_eq!(partition.commit_point(), Ok(None));
-    }
-
-    #[test]
-    fn what_is_released_is_in_the_books_and_not_in_the_commit() {
-        let mut partition = partition(10);
-        let mut deliveries = partition.deliver(records(0..3)).into_iter();
-        partition.settle(&deliveries.next().expect("a delivery").pending.handled());
-        partition.release();
-        assert_eq!((partition.ledger().released(), partition.lag()), (2, Some(99)));
-        assert_eq!(partition.commit_point(), Ok(Some(1)));
-        assert!(!partition.is_clean());
-    }
-}
+mod tests;

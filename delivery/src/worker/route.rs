@@ -4,6 +4,7 @@ use std::{fmt, marker::PhantomData, sync::Arc};
 
 use ottla_kafka_core::BoxFuture;
 
+use super::concurrency::Concurrency;
 use crate::{
     context::Context,
     dead_letter::DeadLetters,
@@ -31,6 +32,7 @@ pub struct Route {
     pub(super) filter: Option<Arc<Filter>>,
     pub(super) retry: RetryPolicy,
     pub(super) dead_letters: DeadLetters,
+    pub(super) concurrency: Concurrency,
 }
 
 type Filter = dyn Fn(&DeliveryRecord) -> bool + Send + Sync;
@@ -44,6 +46,7 @@ impl Route {
             filter: None,
             retry: RetryPolicy::default(),
             dead_letters: DeadLetters::default(),
+            concurrency: Concurrency::default(),
         }
     }
 
@@ -68,6 +71,14 @@ impl Route {
         self
     }
 
+    /// How many records of one partition are handled at once, and which of them keep their order; one at a time by
+    /// default.
+    #[must_use]
+    pub fn concurrency(mut self, concurrency: Concurrency) -> Self {
+        self.concurrency = concurrency;
+        self
+    }
+
     pub(super) fn wants(&self, record: &DeliveryRecord) -> bool {
         self.filter.as_ref().is_none_or(|wanted| wanted(record))
     }
@@ -78,6 +89,7 @@ impl fmt::Debug for Route {
         f.debug_struct("Route")
             .field("retry", &self.retry)
             .field("dead_letters", &self.dead_letters)
+            .field("concurrency", &self.concurrency)
             .finish_non_exhaustive()
     }
 }

@@ -73,6 +73,7 @@ pub(super) fn check(
     for (topic, route) in routes {
         problems.extend(route.retry.problems(&format!("route {topic}")));
         problems.extend(route.dead_letters.problems(topic));
+        problems.extend(route.concurrency.problem(topic, settings.max_in_flight));
         let letters = route.dead_letters.topic_for(topic);
         // A consumer of dead letters is fine (its own go elsewhere); two routes that feed each other are a circle.
         let back = routes.get(&letters).map(|route| route.dead_letters.topic_for(&letters));
@@ -114,7 +115,7 @@ fn rebalance(settings: &Settings, group: &GroupFacts, problems: &mut Vec<String>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{DeadLetters, Raw, RetryPolicy, RetrySchedule};
+    use crate::{Concurrency, DeadLetters, Raw, RetryPolicy, RetrySchedule};
 
     fn facts() -> GroupFacts {
         GroupFacts {
@@ -169,10 +170,10 @@ mod tests {
         let settings = Settings { max_in_flight: 0, commit_every: 0, ..Settings::default() };
         let routes = routes([
             ("orders", route().retry(RetryPolicy::new(RetrySchedule::attempts(0)))),
-            ("users", route().dead_letters(DeadLetters::topic("users"))),
+            ("users", route().dead_letters(DeadLetters::topic("users")).concurrency(Concurrency::per_key(0))),
         ]);
         let group = GroupFacts { rebalance_timeout: Duration::from_secs(1), ..facts() };
-        assert_eq!(problems(&settings, &routes, &group).len(), 5);
+        assert_eq!(problems(&settings, &routes, &group).len(), 6);
         assert_eq!(problems(&Settings::default(), &BTreeMap::new(), &facts()).len(), 1);
     }
 

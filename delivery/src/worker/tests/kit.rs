@@ -226,6 +226,17 @@ impl Script {
         self.say(SourceEvent::Records(SourceRecords { topic_partition, records, next_offset, high_watermark: 100 }));
     }
 
+    /// Fetches records of one partition from this offset on, each with one letter for a key; `-` is none.
+    pub(super) fn keyed(&self, partition: i32, from: i64, keys: &str) {
+        let keyed = |(offset, key): (i64, char)| {
+            let record = DeliveryRecord::new(orders(partition), offset, 0).with_value(format!("value-{offset}"));
+            if key == '-' { record } else { record.with_key(key.to_string()) }
+        };
+        let records: Vec<_> = (from..).zip(keys.chars()).map(keyed).collect();
+        let (topic_partition, next_offset) = (orders(partition), from + records.len() as i64);
+        self.say(SourceEvent::Records(SourceRecords { topic_partition, records, next_offset, high_watermark: 100 }));
+    }
+
     /// Takes partitions away, and tells when the worker has let them go.
     pub(super) fn revoke(&self, partitions: impl IntoIterator<Item = i32>) -> oneshot::Receiver<()> {
         let (hold, released) = oneshot::channel::<()>();

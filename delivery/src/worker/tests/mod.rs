@@ -3,6 +3,8 @@
 mod dead_letters;
 mod flow;
 mod handovers;
+mod key_ends;
+mod keys;
 mod kit;
 mod retries;
 mod stores;
