@@ -17,7 +17,7 @@ pub fn garbled(method: &str, path: &str, seed: &mut Seed) -> (Vec<u8>, &'static 
         ("a name that is not ASCII", format!("X-é{noise}: 1")),
         ("two lengths", "Content-Length: 1\r\nContent-Length: 2".to_owned()),
         ("a negative length", "Content-Length: -1".to_owned()),
-        ("no length", format!("Content-Length: {noise}")),
+        ("no length", format!("Content-Length: {noise}~")),
         ("a length beyond all bounds", "Content-Length: 99999999999999999999999".to_owned()),
         ("a coding that does not end in chunked", "Transfer-Encoding: gzip".to_owned()),
         ("a second Host", format!("Host: {noise}")),
@@ -69,4 +69,25 @@ pub fn odd_id(seed: &mut Seed) -> String {
         "a".repeat(256 + usize::try_from(noise % 8_000).unwrap_or_default()),
     ];
     pick(&odd, seed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_that_is_none_has_no_digits_only() {
+        let mut seed = Seed::new(1);
+        let mut seen = 0;
+        for _ in 0..20_000 {
+            let (bytes, what) = garbled("GET", "/", &mut seed);
+            if what == "no length" {
+                seen += 1;
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                let length = text.split("Content-Length: ").nth(1).and_then(|rest| rest.lines().next());
+                assert!(length.is_some_and(|length| length.parse::<u64>().is_err()), "{text}");
+            }
+        }
+        assert!(seen > 100, "{seen}");
+    }
 }
