@@ -1,9 +1,9 @@
 //! `cargo xtask soak`: the long tests in the sizes that are promised, and their figures in docs/soak.md.
 
 use std::{
-    fs,
+    env, fs,
     io::{BufRead, BufReader},
-    path::Path,
+    path::{self, Path, PathBuf},
     process::{Command, Stdio},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -18,14 +18,25 @@ const HEAD: &str = "| Date | Commit | Command | Minutes | Figure |\n|---|---|---
 struct Run {
     lane: &'static str,
     tests: &'static str,
+    binary: Binary,
+}
+
+/// What the tests start as a process of its own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Binary {
+    /// Themselves.
+    Tests,
+    /// What users run: only this reaches the rates that are promised.
+    Release,
 }
 
 const RUNS: &[Run] = &[
-    Run { lane: "jvm:3", tests: "chaos::" },
-    Run { lane: "jvm:3", tests: "dropped::" },
-    Run { lane: "jvm:3", tests: "group::" },
-    Run { lane: "jvm:1", tests: "security::" },
-    Run { lane: "jvm:1", tests: "load::" },
+    Run { lane: "jvm:3", tests: "chaos::", binary: Binary::Tests },
+    Run { lane: "jvm:3", tests: "dropped::", binary: Binary::Tests },
+    Run { lane: "jvm:3", tests: "group::", binary: Binary::Tests },
+    Run { lane: "jvm:1", tests: "security::", binary: Binary::Tests },
+    Run { lane: "jvm:1", tests: "observability::brokers_that", binary: Binary::Tests },
+    Run { lane: "jvm:1", tests: "load::", binary: Binary::Release },
 ];
 
 /// Runs all soaks, or those whose tests' names contain `chosen`. The problems are the runs that failed.
@@ -56,12 +67,14 @@ pub(crate) fn run(root: &Path, chosen: Option<&str>) -> Outcome<Vec<String>> {
 
 /// What the tests measured, each on a line that begins with `figure`; nothing if one failed.
 fn figures(root: &Path, run: &Run) -> Outcome<Option<Vec<String>>> {
-    let mut child = Command::new("cargo")
+    let mut command = Command::new("cargo");
+    command
         .args(["test", "--locked", "-p", "ottla-tests", "--test", "suite", "--", run.tests])
-        .envs([("OTTLA_TEST_BROKER", run.lane), ("OTTLA_TEST_SIZE", "soak")])
-        .current_dir(root)
-        .stderr(Stdio::piped())
-        .spawn()?;
+        .envs([("OTTLA_TEST_BROKER", run.lane), ("OTTLA_TEST_SIZE", "soak")]);
+    if run.binary == Binary::Release {
+        command.env("OTTLA_TEST_BINARY", release_binary(root)?);
+    }
+    let mut child = command.current_dir(root).stderr(Stdio::piped()).spawn()?;
     let mut figures = Vec::new();
     for line in child.stderr.take().into_iter().flat_map(|stderr| BufReader::new(stderr).lines()) {
         let line = line?;
@@ -69,6 +82,19 @@ fn figures(root: &Path, run: &Run) -> Outcome<Option<Vec<String>>> {
         figures.extend(line.strip_prefix("figure ").map(str::to_owned));
     }
     Ok(child.wait()?.success().then_some(figures))
+}
+
+/// The command's binary: the one that `OTTLA_TEST_BINARY` names, else one that is built here.
+fn release_binary(root: &Path) -> Outcome<PathBuf> {
+    if let Some(binary) = env::var_os("OTTLA_TEST_BINARY") {
+        return Ok(path::absolute(binary)?);
+    }
+    let built = Command::new("cargo").args(["build", "--locked", "--release"]).current_dir(root).status()?;
+    if !built.success() {
+        return Err("the release build failed".into());
+    }
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir));
+    Ok(target.join("release/ottla"))
 }
 
 /// Adds rows at the table's end, which is the document's.
