@@ -10,6 +10,7 @@ use tokio::{
 
 use super::{
     commit::Commit,
+    ends::Ends,
     health::{StallReason, WorkerHealth},
     lane::{LaneEvent, LaneMessage, LaneParts},
     observer::WorkerObserver,
@@ -39,6 +40,7 @@ pub(super) struct Engine {
     pub(super) partitions: BTreeMap<TopicPartition, AssignedState>,
     pub(super) next_lane: u64,
     pub(super) commit: Option<Commit>,
+    pub(super) ends: Ends,
     pub(super) commit_due: bool,
     /// Lanes that wait for the next commit before their next attempt.
     pub(super) awaiting_commit: Vec<oneshot::Sender<()>>,
@@ -84,7 +86,9 @@ impl Engine {
                 _ = ticks.tick() => {
                     self.commit_due = true;
                     self.look_around();
+                    self.ask_ends();
                 }
+                ends = self.ends.answer() => self.ends_answered(ends),
                 event = async {
                     tokio::time::sleep_until(ask_after).await;
                     self.source.recv().await

@@ -4,7 +4,8 @@ use ottla_consumer_group::{Consumer, ConsumerHandle, Event, GroupState, OffsetAn
 use ottla_kafka_core::{BoxFuture, Error, ErrorKind, Producer, ProducerRecord, TopicPartition};
 
 use super::ports::{
-    AssignedPartition, CommitAnswer, Group, GroupFacts, Revocation, Sink, Source, SourceEvent, SourceRecords,
+    AssignedPartition, CommitAnswer, EndsAnswer, Group, GroupFacts, Revocation, Sink, Source, SourceEvent,
+    SourceRecords,
 };
 use crate::{outgoing::OutgoingRecord, record::DeliveryRecord, settlement::Acked};
 
@@ -110,6 +111,11 @@ impl Group for HandleAndFacts {
 
     fn resume(&self, topic_partition: &TopicPartition) {
         self.handle.resume([topic_partition.clone()]);
+    }
+
+    fn end_offsets(&self, partitions: Vec<TopicPartition>) -> BoxFuture<'static, EndsAnswer> {
+        let handle = self.handle.clone();
+        Box::pin(async move { handle.end_offsets(partitions).await })
     }
 
     fn is_stable(&self) -> bool {

@@ -8,6 +8,7 @@ mod attempt;
 mod builder;
 mod commit;
 mod concurrency;
+mod ends;
 mod engine;
 mod handling;
 mod handover;
@@ -44,6 +45,7 @@ use tokio::sync::{mpsc, watch};
 
 use self::{
     attempt::Attempts,
+    ends::Ends,
     engine::Engine,
     lane::LaneParts,
     ports::{Group, Sink, Source},
@@ -118,6 +120,7 @@ impl Worker {
             partitions: BTreeMap::new(),
             next_lane: 0,
             commit: None,
+            ends: Ends::default(),
             commit_due: false,
             awaiting_commit: Vec::new(),
             fatal: None,

@@ -102,6 +102,11 @@ impl AssignedState {
         deliveries
     }
 
+    /// Notes the log's end, which no fetch tells while the partition is paused.
+    pub(super) fn saw_end(&mut self, end: i64) {
+        self.high_watermark = self.high_watermark.max(Some(end));
+    }
+
     /// Passes offsets without records.
     pub(super) fn advance(&mut self, position: i64) {
         if !self.is_broken() {

@@ -30,6 +30,9 @@ pub(crate) trait Group: Send + Sync {
     /// Fetches the partition again.
     fn resume(&self, topic_partition: &TopicPartition);
 
+    /// The offset behind the last record of each partition that the consumer may read.
+    fn end_offsets(&self, partitions: Vec<TopicPartition>) -> BoxFuture<'static, EndsAnswer>;
+
     /// Whether the consumer is a member of its group and has its assignment.
     fn is_stable(&self) -> bool;
 
@@ -39,6 +42,9 @@ pub(crate) trait Group: Send + Sync {
 
 /// What became of each partition's commit, or of all.
 pub(crate) type CommitAnswer = Result<BTreeMap<TopicPartition, Result<(), Error>>, Error>;
+
+/// The end of each partition, or why it is not known.
+pub(crate) type EndsAnswer = Result<BTreeMap<TopicPartition, Result<i64, Error>>, Error>;
 
 /// A group's settings.
 #[derive(Clone, Debug)]

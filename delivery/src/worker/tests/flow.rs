@@ -251,3 +251,22 @@ async fn a_handler_that_is_stuck_is_visible_until_its_record_is_settled() {
     world.until_committed(0, 2).await;
     running.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_partition_that_is_not_fetched_lags_as_its_log_grows() {
+    let world = World::new();
+    world.change(|seen| seen.end = 500);
+    let route = world.route(async |_, _| std::future::pending().await);
+    let observer = Arc::new(world.clone());
+    let (worker, script) =
+        world.worker(|builder| builder.route("orders", route).max_in_flight(2).observer(observer.clone()));
+    let running = world.start(worker);
+    script.assign([0]);
+    script.records(0, 0..2);
+    let lags = |lag| move |seen: &super::kit::Seen| seen.lags.get(&orders(0)) == Some(&lag);
+    world.until("the lag of its last fetch", lags(100)).await;
+    world.until("the lag by now", lags(500)).await;
+    world.change(|seen| seen.end = 900);
+    world.until("the lag later", lags(900)).await;
+    running.kill().await;
+}

@@ -16,10 +16,11 @@ use tokio::{
 
 use crate::{
     Acked, Context, DeliveryRecord, HandlerError, HealthHandle, Raw, Route, Worker, WorkerBuilder, WorkerError,
-    WorkerReport,
+    WorkerObserver, WorkerReport,
     outgoing::OutgoingRecord,
     worker::ports::{
-        AssignedPartition, CommitAnswer, Group, GroupFacts, Revocation, Sink, Source, SourceEvent, SourceRecords,
+        AssignedPartition, CommitAnswer, EndsAnswer, Group, GroupFacts, Revocation, Sink, Source, SourceEvent,
+        SourceRecords,
     },
 };
 
@@ -41,6 +42,10 @@ pub(super) struct Seen {
     /// Every run of a handler: milliseconds since the start, partition, offset, attempt.
     pub(super) runs: Vec<(u128, i32, i64, u32)>,
     pub(super) left: bool,
+    /// The end of every partition's log, for who asks.
+    pub(super) end: i64,
+    /// What the observer was told last.
+    pub(super) lags: BTreeMap<TopicPartition, i64>,
     pub(super) subscribed: Vec<Arc<str>>,
     /// What the producer answers for a topic; `None` is silence.
     pub(super) broken_topics: BTreeMap<String, Option<Error>>,
@@ -271,6 +276,14 @@ impl Source for ScriptedSource {
     }
 }
 
+impl WorkerObserver for World {
+    fn lag(&self, partition: &TopicPartition, records: i64) {
+        self.change(|seen| {
+            seen.lags.insert(partition.clone(), records);
+        });
+    }
+}
+
 impl Group for World {
     fn commit(&self, offsets: Vec<(TopicPartition, i64)>) -> BoxFuture<'static, CommitAnswer> {
         let world = self.clone();
@@ -296,6 +309,11 @@ impl Group for World {
 
     fn resume(&self, partition: &TopicPartition) {
         self.change(|seen| assert!(seen.paused.remove(partition), "resumed without a pause"));
+    }
+
+    fn end_offsets(&self, partitions: Vec<TopicPartition>) -> BoxFuture<'static, EndsAnswer> {
+        let end = self.see(|seen| seen.end);
+        Box::pin(async move { Ok(partitions.into_iter().map(|partition| (partition, Ok(end))).collect()) })
     }
 
     fn is_stable(&self) -> bool {
