@@ -1,7 +1,10 @@
 //! A record that stands for itself.
 
 use bytes::Bytes;
-use ottla_kafka_core::{TopicPartition, record::Header};
+use ottla_kafka_core::{
+    TopicPartition,
+    record::{Codec, Header},
+};
 
 use crate::records::Records;
 
@@ -11,6 +14,7 @@ pub struct ConsumerRecord {
     topic_partition: TopicPartition,
     offset: i64,
     timestamp: i64,
+    codec: Codec,
     key: Option<Bytes>,
     value: Option<Bytes>,
     headers: Vec<Header>,
@@ -24,6 +28,7 @@ impl ConsumerRecord {
             topic_partition: records.topic_partition().clone(),
             offset: record.offset(),
             timestamp: record.timestamp(),
+            codec: record.codec(),
             key: shared(record.key()),
             value: shared(record.value()),
             headers: record
@@ -46,6 +51,11 @@ impl ConsumerRecord {
     /// Its timestamp, in milliseconds since 1970.
     pub fn timestamp(&self) -> i64 {
         self.timestamp
+    }
+
+    /// The codec of the batch that it was read from.
+    pub fn codec(&self) -> Codec {
+        self.codec
     }
 
     /// The key; Kafka knows null.

@@ -80,7 +80,14 @@ impl Context {
         value: Option<Bytes>,
         headers: Vec<Header>,
     ) -> Result<(), EffectsError> {
-        self.effects.publish(OutgoingRecord { topic: topic.into(), key, value, headers, timestamp: None })
+        self.effects.publish(OutgoingRecord {
+            topic: topic.into(),
+            key,
+            value,
+            headers,
+            timestamp: None,
+            copied_as: None,
+        })
     }
 
     /// The unit of work on the worker's store.

@@ -111,7 +111,7 @@ mod tests {
 
     fn record(bytes: usize) -> OutgoingRecord {
         let value = Some(Bytes::from(vec![0; bytes]));
-        OutgoingRecord { topic: "t".into(), key: None, value, headers: Vec::new(), timestamp: None }
+        OutgoingRecord { topic: "t".into(), key: None, value, headers: Vec::new(), timestamp: None, copied_as: None }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ottla_kafka_core::record::Header;
+use ottla_kafka_core::record::{Compression, Header};
 
 /// A record that the pipeline publishes: a handler's event or a dead letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub(crate) struct OutgoingRecord {
     pub(crate) headers: Vec<Header>,
     /// Milliseconds since 1970; the producer's clock decides if there is none.
     pub(crate) timestamp: Option<i64>,
+    /// How the copy of a fetched record is compressed; what is new is as its producer was told.
+    pub(crate) copied_as: Option<Compression>,
 }
 
 impl OutgoingRecord {

@@ -1,7 +1,10 @@
 //! One record on its way to a handler.
 
 use bytes::{Bytes, BytesMut};
-use ottla_kafka_core::{TopicPartition, record::Header};
+use ottla_kafka_core::{
+    TopicPartition,
+    record::{Codec, Header},
+};
 
 /// A record that was fetched and now belongs to nobody but its reader: its bytes are a copy of their own, so that a
 /// record that waits keeps no fetched frame alive.
@@ -10,18 +13,20 @@ pub struct DeliveryRecord {
     topic_partition: TopicPartition,
     offset: i64,
     timestamp: i64,
+    codec: Codec,
     key: Option<Bytes>,
     value: Option<Bytes>,
     headers: Vec<Header>,
 }
 
 impl DeliveryRecord {
-    /// A record without key, value and headers. `timestamp` is in milliseconds since 1970.
+    /// A record without key, value and headers, from a batch that is not compressed. `timestamp` is in milliseconds
+    /// since 1970.
     pub fn new(topic_partition: TopicPartition, offset: i64, timestamp: i64) -> Self {
-        Self { topic_partition, offset, timestamp, key: None, value: None, headers: Vec::new() }
+        Self { topic_partition, offset, timestamp, codec: Codec::None, key: None, value: None, headers: Vec::new() }
     }
 
-    /// A record whose bytes are copied into one allocation.
+    /// A record whose bytes are copied into one allocation, from a batch that is not compressed.
     pub fn copied<'a>(
         topic_partition: TopicPartition,
         (offset, timestamp): (i64, i64),
@@ -39,6 +44,7 @@ impl DeliveryRecord {
             topic_partition,
             offset,
             timestamp,
+            codec: Codec::None,
             key: key.map(&mut copy),
             value: value.map(&mut copy),
             headers: headers.map(|(key, value)| Header { key: copy(key), value: value.map(&mut copy) }).collect(),
@@ -56,6 +62,13 @@ impl DeliveryRecord {
     #[must_use]
     pub fn with_value(mut self, value: impl Into<Bytes>) -> Self {
         self.value = Some(value.into());
+        self
+    }
+
+    /// The same record from a batch of this codec.
+    #[must_use]
+    pub fn with_codec(mut self, codec: Codec) -> Self {
+        self.codec = codec;
         self
     }
 
@@ -79,6 +92,11 @@ impl DeliveryRecord {
     /// Its timestamp, in milliseconds since 1970.
     pub fn timestamp(&self) -> i64 {
         self.timestamp
+    }
+
+    /// The codec of the batch that it was read from; its dead letter has the same.
+    pub fn codec(&self) -> Codec {
+        self.codec
     }
 
     /// Its key; Kafka knows null.

@@ -122,7 +122,7 @@ mod tests {
         let letters = DeadLetters::default().max_error_text(5);
         let letter = letters.letter(&record(), &failure("äöü and more"), "g");
         assert_eq!(text(&letter.headers, "ottla-dlq-error-message"), ["äö"]);
-        let bare = letters.without_text(&record(), &failure("äöü"), "g");
+        let bare = letters.smallest(&record(), &failure("äöü"), "g");
         assert_eq!(text(&bare.headers, "ottla-dlq-error-message"), [""]);
         assert_eq!(text(&bare.headers, "ottla-dlq-source-offset"), ["17"]);
     }

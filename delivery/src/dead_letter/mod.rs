@@ -5,6 +5,8 @@ mod headers;
 
 use std::sync::Arc;
 
+use ottla_kafka_core::record::{Codec, Compression};
+
 use crate::{handler::ErrorClass, outgoing::OutgoingRecord, record::DeliveryRecord};
 
 /// The longest topic name that Kafka takes.
@@ -16,6 +18,10 @@ const MAX_TOPIC_NAME: usize = 249;
 /// `ottla-dlq-source-topic`, `-source-partition`, `-source-offset`, `-source-timestamp`, `-group`, `-attempts`,
 /// `-first-failure`, `-last-failure` (milliseconds since 1970), `-error-kind`, `-error-message`, `-fingerprint`
 /// (the same for the same trouble), and `retryCount`. On a record that was a dead letter before they are replaced.
+///
+/// It is compressed by the codec of the batch that its record was read from, and the producer's `max.request.size` does
+/// not hold for it: what stood in the source has room in a topic as below. One that is too large all the same, as its
+/// record was compressed at a higher level, goes without its error text and as dense as this build can write it.
 ///
 /// The topic should have at least the source's partitions and retention, and 64 KiB more `max.message.bytes`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,18 +91,23 @@ impl DeadLetters {
             value: record.value().cloned(),
             headers: headers::replaced(record, failure, group, self.max_error_text),
             timestamp: Some(record.timestamp()),
+            copied_as: Some(record.codec().into()),
         }
     }
 
-    /// The same dead letter without its error text: for a record so large that nothing else can be spared.
-    pub(crate) fn without_text(
-        &self,
-        record: &DeliveryRecord,
-        failure: &FailureHistory,
-        group: &str,
-    ) -> OutgoingRecord {
-        self.clone().max_error_text(0).letter(record, failure, group)
+    /// The same dead letter without its error text and in the densest codec: for a record so large that nothing else can
+    /// be spared.
+    pub(crate) fn smallest(&self, record: &DeliveryRecord, failure: &FailureHistory, group: &str) -> OutgoingRecord {
+        let letter = self.clone().max_error_text(0).letter(record, failure, group);
+        OutgoingRecord { copied_as: Some(densest(record.codec())), ..letter }
     }
+}
+
+/// The densest that this build can write: any reader reads any codec, and one that does not is better off than a
+/// partition that stands still.
+fn densest(source: Codec) -> Compression {
+    let dense = [Compression::zstd(19), Compression::gzip(9)];
+    dense.into_iter().find(|dense| dense.check().is_ok()).unwrap_or(source.into())
 }
 
 /// What is known about a record's failures.

@@ -156,8 +156,8 @@ impl Handling {
                 Err(error) => {
                     outages = outages.saturating_add(1);
                     if is_the_records_fault(&error) {
-                        // The headers may be what made it too large: from now on without the text.
-                        letter = letters.without_text(record, failure, group);
+                        // The headers may be what made it too large, or a lower level than its record's.
+                        letter = letters.smallest(record, failure, group);
                     }
                     if outages > 1 || !is_the_records_fault(&error) {
                         self.stalled_by(record, &letter.topic, error).await;

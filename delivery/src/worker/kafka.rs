@@ -74,6 +74,7 @@ fn copied(records: &Records) -> SourceRecords {
                 let place = (record.offset(), record.timestamp());
                 let content = (record.key(), record.value());
                 DeliveryRecord::copied(topic_partition.clone(), place, content, record.headers())
+                    .with_codec(record.codec())
             })
             .collect(),
         next_offset: records.next_offset(),
@@ -130,7 +131,7 @@ impl Group for HandleAndFacts {
 
 impl Sink for Producer {
     fn publish(&self, record: OutgoingRecord) -> BoxFuture<'_, Result<Acked, Error>> {
-        let OutgoingRecord { topic, key, value, headers, timestamp } = record;
+        let OutgoingRecord { topic, key, value, headers, timestamp, copied_as } = record;
         let mut record = ProducerRecord::to(topic).headers(headers);
         if let Some(key) = key {
             record = record.key(key);
@@ -140,6 +141,10 @@ impl Sink for Producer {
         }
         if let Some(timestamp) = timestamp {
             record = record.timestamp(timestamp);
+        }
+        if let Some(compression) = copied_as {
+            // What was fetched was once written, whatever this producer's limit for what is new.
+            record = record.compression(compression).any_size();
         }
         Box::pin(async move {
             // This producer knows no other acks than all.

@@ -76,8 +76,8 @@ impl Worker {
     /// Builds a worker on a consumer and on the producer of dead letters and of what handlers publish. Give each topic
     /// that the consumer subscribes to a [`route`](WorkerBuilder::route).
     ///
-    /// A dead letter is up to 64 KiB larger than its record: the producer's `max.request.size` should be that much
-    /// larger than the topics' `max.message.bytes`.
+    /// A dead letter is up to 64 KiB larger than its record, and its topic's `max.message.bytes` should be that much
+    /// larger than the source's. The producer's `max.request.size` and codec are for what handlers publish only.
     pub fn builder(consumer: Consumer, producer: Producer) -> WorkerBuilder {
         let env = consumer.env().clone();
         WorkerBuilder::over(Box::new(consumer), Arc::new(producer), env)

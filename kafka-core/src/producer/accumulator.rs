@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
     time::Instant,
@@ -13,13 +14,19 @@ use tokio::{
 
 use super::{
     ack::{Ack, Completion},
-    batch::Batch,
+    batch::{Batch, Contents},
     config::ProducerConfig,
     partitioner::{adaptive, by_key},
     record::ProducerRecord,
     topics::{Known, Topics},
 };
-use crate::{env::Env, error::Error, metadata::Cluster, record::BatchBuilder, topic_partition::TopicPartition};
+use crate::{
+    env::Env,
+    error::Error,
+    metadata::Cluster,
+    record::{BatchBuilder, Compression},
+    topic_partition::TopicPartition,
+};
 
 /// The producer's queues. Bounded by the memory that each record brings with it.
 #[derive(Debug)]
@@ -35,6 +42,7 @@ pub(super) struct Accumulator {
     batch_size: usize,
     linger: Duration,
     delivery_timeout: Duration,
+    compression: Compression,
     memory: Arc<Semaphore>,
     /// Buffers of batches that are done.
     spare: Vec<Vec<u8>>,
@@ -59,6 +67,14 @@ struct Queue {
     usual_size: usize,
 }
 
+/// What a record wants of a batch.
+#[derive(Clone, Copy, Debug)]
+struct Wanted {
+    /// At most so many bytes.
+    size: usize,
+    compression: Compression,
+}
+
 /// A partition with batches that wait.
 #[derive(Clone, Debug)]
 pub(super) struct Waiting {
@@ -66,6 +82,15 @@ pub(super) struct Waiting {
     pub(super) topic_partition: TopicPartition,
     pub(super) due_at: Instant,
     pub(super) deadline: Instant,
+}
+
+/// How a record comes.
+#[derive(Clone, Debug)]
+pub(super) enum Form {
+    /// To be written into a batch, of which it takes at most so many bytes.
+    Plain(usize),
+    /// As a finished batch of its own.
+    Finished(Bytes),
 }
 
 /// What became of a record.
@@ -88,6 +113,7 @@ impl Accumulator {
             batch_size: config.batch_size,
             linger: config.linger,
             delivery_timeout: config.delivery_timeout,
+            compression: config.compression,
             memory,
             spare: Vec::new(),
         }
@@ -106,14 +132,14 @@ impl Accumulator {
         self.topics.update(cluster);
     }
 
-    /// Puts a record of at most `size` bytes into its partition's open batch, and `memory` with it.
+    /// Puts a record into its partition's open batch, or behind it as a batch of its own, and `memory` with it.
     ///
     /// # Errors
     /// The producer is closed, or the topic has no such partition.
     pub(super) fn append(
         &mut self,
         record: &ProducerRecord,
-        size: usize,
+        form: Form,
         memory: SemaphorePermit<'_>,
         env: &Env,
     ) -> Result<Appended, Error> {
@@ -121,19 +147,28 @@ impl Accumulator {
             return Err(Error::closed());
         }
         let Some(topic) = self.topics.find(&record.topic) else { return Ok(Appended::UnknownTopic) };
-        let index = choose_partition(record, size, topic, &self.queues, self.batch_size, env)?;
+        let (size, finished) = match form {
+            Form::Plain(size) => (size, None),
+            Form::Finished(batch) => (batch.len(), Some(batch)),
+        };
+        let wanted = Wanted { size, compression: record.compression.unwrap_or(self.compression) };
+        let index = choose_partition(record, wanted, topic, &self.queues, self.batch_size, env)?;
         let slot = self.queues.slot(topic, index);
         let timestamp = record.timestamp.unwrap_or_else(|| env.now_ms());
         let Some(queue) = self.queues.slots.get_mut(slot) else { return Err(Error::closed()) };
-        let joins = queue.has_room(size, self.batch_size);
+        let joins = finished.is_none() && queue.has_room(wanted, self.batch_size);
         if !joins {
             let created = Instant::now();
-            let builder = match self.spare.pop() {
-                Some(buffer) => BatchBuilder::reusing(buffer),
-                None => BatchBuilder::with_capacity(queue.usual_size.max(size)),
+            let contents = match finished {
+                Some(bytes) => Contents::Encoded { bytes, stamp: None, count: 1 },
+                None => {
+                    let fresh = || BatchBuilder::with_capacity(queue.usual_size.max(size));
+                    let builder = self.spare.pop().map_or_else(fresh, BatchBuilder::reusing);
+                    Contents::Open { builder, compression: wanted.compression }
+                }
             };
             let times = (created, created + self.delivery_timeout);
-            let batch = Batch::new(self.next_id, queue.topic_partition.clone(), builder, times, &self.memory);
+            let batch = Batch::new(self.next_id, queue.topic_partition.clone(), contents, times, &self.memory);
             self.outstanding.insert(self.next_id, Arc::clone(batch.promise.completion()));
             self.next_id = self.next_id.saturating_add(1);
             queue.batches.push_back(batch);
@@ -141,7 +176,8 @@ impl Accumulator {
         }
         let Some(batch) = queue.batches.back_mut() else { return Err(Error::closed()) };
         batch.hold(memory);
-        let ack = Ack::new(&batch.promise, batch.count(), timestamp);
+        let index = batch.builder().map_or(0, |builder| builder.count());
+        let ack = Ack::new(&batch.promise, index, timestamp);
         if let Some(builder) = batch.builder() {
             builder.push(timestamp, record.key.as_deref(), record.value.as_deref(), &record.headers);
         }
@@ -259,16 +295,17 @@ impl Queues {
 }
 
 impl Queue {
-    /// Whether the last batch takes `size` more bytes.
-    fn has_room(&self, size: usize, batch_size: usize) -> bool {
-        self.batches.back().is_some_and(|batch| batch.is_open() && batch.size().saturating_add(size) <= batch_size)
+    /// Whether the last batch takes one more record.
+    fn has_room(&self, Wanted { size, compression }: Wanted, batch_size: usize) -> bool {
+        let fits = |batch: &Batch| batch.size().saturating_add(size) <= batch_size;
+        self.batches.back().is_some_and(|batch| batch.is_open_to(compression) && fits(batch))
     }
 }
 
 /// The index of the partition that `record` goes to.
 fn choose_partition(
     record: &ProducerRecord,
-    size: usize,
+    wanted: Wanted,
     topic: &mut Known,
     queues: &Queues,
     batch_size: usize,
@@ -278,22 +315,22 @@ fn choose_partition(
     let chosen = match (record.partition, &record.key) {
         (Some(partition), _) => partition,
         (None, Some(key)) => by_key(key, count),
-        (None, None) => return Ok(stick(size, topic, queues, batch_size, env)),
+        (None, None) => return Ok(stick(wanted, topic, queues, batch_size, env)),
     };
     let index = usize::try_from(chosen).ok().filter(|index| *index < count);
     index.ok_or_else(|| Error::invalid(format!("{} has no partition {chosen}: it has {count}", record.topic)))
 }
 
-fn stick(size: usize, topic: &mut Known, queues: &Queues, batch_size: usize, env: &Env) -> usize {
+fn stick(wanted: Wanted, topic: &mut Known, queues: &Queues, batch_size: usize, env: &Env) -> usize {
     let queue = |slot: Option<usize>| slot.and_then(|slot| queues.slots.get(slot));
     let current = topic.sticky.current().and_then(|index| topic.partitions.get(index));
-    let has_room = current.and_then(|place| queue(place.slot)).is_some_and(|queue| queue.has_room(size, batch_size));
-    if current.is_none() || topic.sticky.is_over(size, batch_size, has_room) {
+    let has_room = current.and_then(|place| queue(place.slot)).is_some_and(|queue| queue.has_room(wanted, batch_size));
+    if current.is_none() || topic.sticky.is_over(wanted.size, batch_size, has_room) {
         let waits = |slot| queue(slot).map_or(0, |queue: &Queue| queue.batches.len());
         let waiting: Vec<Option<usize>> =
             topic.partitions.iter().map(|place| place.has_leader.then(|| waits(place.slot))).collect();
         topic.sticky.switch(adaptive(&waiting, env.random_u64()));
     }
-    topic.sticky.count(size);
+    topic.sticky.count(wanted.size);
     topic.sticky.current().unwrap_or(0)
 }

@@ -31,10 +31,11 @@ pub(super) struct Batch {
     memory: Lent,
 }
 
+/// A batch's records.
 #[derive(Debug)]
-enum Contents {
+pub(super) enum Contents {
     /// Takes records.
-    Open(BatchBuilder),
+    Open { builder: BatchBuilder, compression: Compression },
     /// Encoded once; every retry sends these bytes.
     Encoded { bytes: Bytes, stamp: Option<ProducerStamp>, count: i32 },
 }
@@ -53,11 +54,11 @@ impl Drop for Lent {
 }
 
 impl Batch {
-    /// A batch in the making, whose records' memory comes out of `pool`.
+    /// A batch whose records' memory comes out of `pool`.
     pub(super) fn new(
         id: u64,
         topic_partition: TopicPartition,
-        builder: BatchBuilder,
+        contents: Contents,
         (created, deadline): (Instant, Instant),
         pool: &Arc<Semaphore>,
     ) -> Self {
@@ -70,7 +71,7 @@ impl Batch {
             not_before: None,
             last_error: None,
             gate: Arc::default(),
-            contents: Contents::Open(builder),
+            contents,
             memory: Lent { pool: Arc::clone(pool), bytes: 0 },
         }
     }
@@ -82,14 +83,14 @@ impl Batch {
     /// The builder, while records may be added.
     pub(super) fn builder(&mut self) -> Option<&mut BatchBuilder> {
         match &mut self.contents {
-            Contents::Open(builder) => Some(builder),
+            Contents::Open { builder, .. } => Some(builder),
             Contents::Encoded { .. } => None,
         }
     }
 
-    /// Whether records may be added.
-    pub(super) fn is_open(&self) -> bool {
-        matches!(self.contents, Contents::Open(_))
+    /// Whether records that are to be compressed so may be added.
+    pub(super) fn is_open_to(&self, compression: Compression) -> bool {
+        matches!(&self.contents, Contents::Open { compression: its, .. } if *its == compression)
     }
 
     /// Adds a record's memory to the batch's, to be given back with it.
@@ -100,21 +101,21 @@ impl Batch {
 
     pub(super) fn size(&self) -> usize {
         match &self.contents {
-            Contents::Open(builder) => builder.size(),
+            Contents::Open { builder, .. } => builder.size(),
             Contents::Encoded { bytes, .. } => bytes.len(),
         }
     }
 
     pub(super) fn count(&self) -> i32 {
         match &self.contents {
-            Contents::Open(builder) => builder.count(),
+            Contents::Open { builder, .. } => builder.count(),
             Contents::Encoded { count, .. } => *count,
         }
     }
 
     pub(super) fn stamp(&self) -> Option<ProducerStamp> {
         match &self.contents {
-            Contents::Open(_) => None,
+            Contents::Open { .. } => None,
             Contents::Encoded { stamp, .. } => *stamp,
         }
     }
@@ -123,16 +124,12 @@ impl Batch {
     ///
     /// # Errors
     /// It cannot be compressed so.
-    pub(super) fn encode(
-        &mut self,
-        new_stamp: ProducerStamp,
-        compression: Compression,
-    ) -> Result<Bytes, CompressionError> {
+    pub(super) fn encode(&mut self, new_stamp: ProducerStamp) -> Result<Bytes, CompressionError> {
         let count = self.count();
         let bytes = match &mut self.contents {
             Contents::Encoded { bytes, stamp: Some(_), .. } => return Ok(bytes.clone()),
             Contents::Encoded { bytes, stamp: None, .. } => restamped(bytes, new_stamp),
-            Contents::Open(builder) => std::mem::take(builder).finish(Some(new_stamp), compression)?,
+            Contents::Open { builder, compression } => std::mem::take(builder).finish(Some(new_stamp), *compression)?,
         };
         self.contents = Contents::Encoded { bytes: bytes.clone(), stamp: Some(new_stamp), count };
         Ok(bytes)
@@ -159,6 +156,10 @@ impl Batch {
 mod tests {
     use super::*;
 
+    fn open(builder: BatchBuilder) -> Contents {
+        Contents::Open { builder, compression: Compression::NONE }
+    }
+
     #[test]
     fn a_buffer_that_a_request_may_still_read_is_not_used_again() {
         for on_the_wire in [false, true] {
@@ -166,9 +167,9 @@ mod tests {
             let pool = Arc::new(Semaphore::new(10));
             let mut builder = BatchBuilder::new();
             builder.push(7, None, Some(b"value"), &[]);
-            let mut batch = Batch::new(0, TopicPartition::new("orders", 0), builder, (now, now), &pool);
+            let mut batch = Batch::new(0, TopicPartition::new("orders", 0), open(builder), (now, now), &pool);
             let stamp = ProducerStamp { producer_id: 7, producer_epoch: 0, base_sequence: 0 };
-            let request = batch.encode(stamp, Compression::NONE).expect("it needs no codec");
+            let request = batch.encode(stamp).expect("it needs no codec");
             let request = on_the_wire.then_some(request);
             assert_eq!(batch.into_buffer().is_none(), request.is_some());
         }
@@ -178,7 +179,8 @@ mod tests {
     fn memory_goes_back_with_the_batch() {
         let now = Instant::now();
         let pool = Arc::new(Semaphore::new(10));
-        let mut batch = Batch::new(0, TopicPartition::new("orders", 0), BatchBuilder::new(), (now, now), &pool);
+        let contents = open(BatchBuilder::new());
+        let mut batch = Batch::new(0, TopicPartition::new("orders", 0), contents, (now, now), &pool);
         batch.hold(pool.try_acquire_many(4).expect("there are ten"));
         batch.hold(pool.try_acquire_many(5).expect("there are six"));
         assert_eq!(pool.available_permits(), 1);

@@ -2,13 +2,14 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use tokio::{
     sync::{Notify, Semaphore, SemaphorePermit, TryAcquireError},
     time::{Instant, sleep_until, timeout_at},
 };
 
 use super::{
-    accumulator::{Accumulator, Appended},
+    accumulator::{Accumulator, Appended, Form},
     ack::Ack,
     config::{ProducerBuilder, ProducerConfig},
     record::{ProducerRecord, RecordMetadata},
@@ -21,6 +22,13 @@ use crate::{
     metadata::Topic,
     record::BatchBuilder,
 };
+
+/// No batch is longer in Kafka's format.
+const LONGEST: usize = 0x7fff_ffff;
+
+/// From this size on a record of any size is compressed off the event loop: a second of that, which some tens of megabytes
+/// take, would hold up every heartbeat on the sender's thread.
+const LONG: usize = 256 << 10;
 
 /// Writes records to topics: `acks=all`, idempotent, in order. Cloning shares it.
 ///
@@ -56,13 +64,13 @@ impl Shared {
     }
 
     /// Puts the record into its batch, if its topic's partitions are known.
-    fn append(&self, record: &ProducerRecord, size: usize, memory: SemaphorePermit<'_>) -> Result<Option<Ack>, Error> {
+    fn append(&self, record: &ProducerRecord, form: Form, memory: SemaphorePermit<'_>) -> Result<Option<Ack>, Error> {
         let env = self.client.env();
         // Somebody else may have learnt of more partitions, and a sender with nothing to send does not look.
         let cluster = record.partition.map(|_| self.client.metadata().cluster());
         let appended = self.accumulator(|accumulator| {
             cluster.iter().for_each(|cluster| accumulator.update(cluster));
-            accumulator.append(record, size, memory, env)
+            accumulator.append(record, form, memory, env)
         });
         match appended? {
             Appended::Taken { ack, news } => {
@@ -100,22 +108,28 @@ impl Producer {
     ///
     /// # Cancel safety
     /// Dropped before it is ready, the record is not sent; afterwards it will be.
-    pub async fn enqueue(&self, record: ProducerRecord) -> Result<Ack, Error> {
+    pub async fn enqueue(&self, mut record: ProducerRecord) -> Result<Ack, Error> {
         let shared = &self.owner.shared;
-        let size = self.checked_size(&record)?;
+        let (size, permits) = self.checked_size(&record)?;
         // Most records find all they need: no clock, no timer.
-        if let Ok(memory) = shared.memory.try_acquire_many(size)
-            && let Some(ack) = shared.append(&record, bytes(size), memory)?
+        let is_long = record.any_size && size >= LONG;
+        if !is_long
+            && let Ok(memory) = shared.memory.try_acquire_many(permits)
+            && let Some(ack) = shared.append(&record, Form::Plain(size), memory)?
         {
             return Ok(ack);
         }
         let deadline = Instant::now() + shared.config.max_block;
+        let mut form = Form::Plain(size);
         loop {
             self.learn(&record.topic, deadline).await?;
-            let memory = timeout_at(deadline, shared.memory.acquire_many(size));
+            let memory = timeout_at(deadline, shared.memory.acquire_many(permits));
             let memory = memory.await.map_err(|_| self.blocked("memory"))?.map_err(|_| Error::closed())?;
+            if is_long && !matches!(form, Form::Finished(_)) {
+                form = Form::Finished(self.finished(&mut record).await?);
+            }
             // Forgotten while there was no memory: it is asked for again, until the deadline.
-            if let Some(ack) = shared.append(&record, bytes(size), memory)? {
+            if let Some(ack) = shared.append(&record, form.clone(), memory)? {
                 return Ok(ack);
             }
         }
@@ -128,13 +142,13 @@ impl Producer {
     /// not known yet.
     pub fn try_enqueue(&self, record: ProducerRecord) -> Result<Ack, Error> {
         let shared = &self.owner.shared;
-        let size = self.checked_size(&record)?;
+        let (size, permits) = self.checked_size(&record)?;
         loop {
-            let memory = shared.memory.try_acquire_many(size).map_err(|error| match error {
+            let memory = shared.memory.try_acquire_many(permits).map_err(|error| match error {
                 TryAcquireError::NoPermits => Error::new(ErrorKind::Full),
                 TryAcquireError::Closed => Error::closed(),
             })?;
-            if let Some(ack) = shared.append(&record, bytes(size), memory)? {
+            if let Some(ack) = shared.append(&record, Form::Plain(size), memory)? {
                 return Ok(ack);
             }
             let cluster = shared.client.metadata().cluster();
@@ -183,15 +197,36 @@ impl Producer {
         }
     }
 
-    /// The record's size in memory, if it is within the limits.
-    fn checked_size(&self, record: &ProducerRecord) -> Result<u32, Error> {
+    /// The record's size before it is compressed, as Kafka's own client compares it, and what it takes of the memory;
+    /// if it is within the limits.
+    fn checked_size(&self, record: &ProducerRecord) -> Result<(usize, u32), Error> {
+        let problem = record.compression.and_then(|compression| compression.check().err());
+        if let Some(problem) = problem {
+            return Err(Error::invalid(problem.to_string()));
+        }
         let size = BatchBuilder::estimate(record.key.as_deref(), record.value.as_deref(), &record.headers);
         let batch = size.saturating_add(BatchBuilder::EMPTY_SIZE);
-        let limit = self.owner.shared.config.max_request_size;
-        match u32::try_from(size) {
-            Ok(size) if batch <= limit => Ok(size),
+        let config = &self.owner.shared.config;
+        let limit = if record.any_size { LONGEST } else { config.max_request_size };
+        match u32::try_from(size.min(config.buffer_memory)) {
+            Ok(permits) if batch <= limit => Ok((size, permits)),
             _ => Err(Error::new(ErrorKind::RecordTooLarge { size: batch, limit })),
         }
+    }
+
+    /// A batch of this record alone, compressed off the event loop.
+    async fn finished(&self, record: &mut ProducerRecord) -> Result<Bytes, Error> {
+        let shared = &self.owner.shared;
+        let (env, compression) = (shared.client.env(), record.compression.unwrap_or(shared.config.compression));
+        let timestamp = *record.timestamp.get_or_insert_with(|| env.now_ms());
+        let ProducerRecord { key, value, headers, .. } = record.clone();
+        let finished = env.run_blocking(move || {
+            let mut builder = BatchBuilder::new();
+            builder.push(timestamp, key.as_deref(), value.as_deref(), &headers);
+            builder.finish(None, compression)
+        });
+        let failed = || Error::invalid(format!("a record for {} cannot be written", record.topic));
+        finished.await.ok_or_else(failed)?.map_err(|cause| failed().with_source(cause))
     }
 
     /// Waits until the topic's partitions are known.
@@ -233,8 +268,4 @@ impl Producer {
     fn blocked(&self, what: &str) -> Error {
         Error::new(ErrorKind::Timeout { what: what.to_owned(), after: self.owner.shared.config.max_block })
     }
-}
-
-fn bytes(size: u32) -> usize {
-    usize::try_from(size).unwrap_or(usize::MAX)
 }

@@ -2,7 +2,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::{record::Header, topic_partition::TopicPartition};
+use crate::{
+    record::{Compression, Header},
+    topic_partition::TopicPartition,
+};
 
 /// A record on its way to a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,12 +17,23 @@ pub struct ProducerRecord {
     pub(super) value: Option<Bytes>,
     pub(super) headers: Vec<Header>,
     pub(super) timestamp: Option<i64>,
+    pub(super) compression: Option<Compression>,
+    pub(super) any_size: bool,
 }
 
 impl ProducerRecord {
     /// A record for `topic`, without key, value and headers.
     pub fn to(topic: impl Into<Arc<str>>) -> Self {
-        Self { topic: topic.into(), partition: None, key: None, value: None, headers: Vec::new(), timestamp: None }
+        Self {
+            topic: topic.into(),
+            partition: None,
+            key: None,
+            value: None,
+            headers: Vec::new(),
+            timestamp: None,
+            compression: None,
+            any_size: false,
+        }
     }
 
     /// The key. Records with one key go to one partition, as Java's default partitioner chooses it.
@@ -55,6 +69,20 @@ impl ProducerRecord {
     /// When it happened, in milliseconds since 1970; default is when it is enqueued.
     pub fn timestamp(mut self, timestamp_ms: i64) -> Self {
         self.timestamp = Some(timestamp_ms);
+        self
+    }
+
+    /// How its batch is compressed, instead of as the producer was told. A batch has one codec, so that records of
+    /// different ones do not share any; their order is kept.
+    pub fn compression(mut self, compression: impl Into<Compression>) -> Self {
+        self.compression = Some(compression.into());
+        self
+    }
+
+    /// Lets it be larger than `max.request.size`: for the copy of a record that a broker has taken once, which says
+    /// nothing of its size before it was compressed. One larger than `buffer.memory` takes all of that.
+    pub fn any_size(mut self) -> Self {
+        self.any_size = true;
         self
     }
 

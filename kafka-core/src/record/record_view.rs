@@ -2,7 +2,7 @@
 
 use std::iter::FusedIterator;
 
-use super::varint;
+use super::{Codec, varint};
 
 /// A record in its batch.
 #[derive(Clone, Copy, Debug)]
@@ -10,6 +10,7 @@ pub struct RecordView<'a> {
     pub(super) offset: i64,
     pub(super) timestamp: i64,
     pub(super) timestamp_type: TimestampType,
+    pub(super) codec: Codec,
     pub(super) key: Option<&'a [u8]>,
     pub(super) value: Option<&'a [u8]>,
     pub(super) headers: Headers<'a>,
@@ -38,6 +39,11 @@ impl<'a> RecordView<'a> {
     /// Whose clock the timestamp is.
     pub fn timestamp_type(&self) -> TimestampType {
         self.timestamp_type
+    }
+
+    /// The codec of the batch that it was read from.
+    pub fn codec(&self) -> Codec {
+        self.codec
     }
 
     /// The key.

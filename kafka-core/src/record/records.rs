@@ -111,7 +111,8 @@ impl<'a> RecordIter<'a> {
             None => (self.batch.base_timestamp().saturating_add(timestamp_delta), TimestampType::CreateTime),
         };
         let offset = self.batch.base_offset().saturating_add(offset_delta);
-        Ok(RecordView { offset, timestamp, timestamp_type, key, value, headers })
+        let codec = self.batch.codec();
+        Ok(RecordView { offset, timestamp, timestamp_type, codec, key, value, headers })
     }
 
     #[cold]

@@ -39,10 +39,6 @@ pub(super) struct Consuming {
 /// A line for each of thousands of records a second would cost more than they do.
 const LINES_A_SECOND: u32 = 20;
 
-/// The largest dead letter before it is compressed: what was fetched can be written again, however well it had been
-/// compressed.
-const LARGEST: usize = 16 * 1024 * 1024;
-
 impl Consuming {
     pub(super) fn start(
         client: &Client,
@@ -54,7 +50,7 @@ impl Consuming {
     ) -> Result<Self, Error> {
         let env = client.env().clone();
         // A producer of its own: nobody waits for a dead letter, so it may take longer than an order.
-        let dead_letters = settings.producer(client).max_request_size(LARGEST).build()?;
+        let dead_letters = settings.producer(client).build()?;
         let (marker, notes) = Marker::start(&env, Arc::clone(store));
         let observer = |topic, group, counts, marker| {
             let (metrics, lines) = (metrics.observe(group).topics(&[topic]), Limit::a_second(LINES_A_SECOND));

@@ -2,6 +2,7 @@
 
 mod apart;
 mod compression;
+mod dense;
 mod users;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -31,7 +32,7 @@ use uuid::Uuid;
 
 use crate::{
     harness::{Context, Outcome, Suite},
-    support::{read_log, shop},
+    support::{MAX_MESSAGE_BYTES, read_log, shop},
 };
 
 pub(crate) fn tests(suite: &mut Suite) {
@@ -50,6 +51,7 @@ pub(crate) fn tests(suite: &mut Suite) {
     );
     apart::tests(suite);
     compression::tests(suite);
+    dense::tests(suite);
     users::tests(suite);
 }
 
@@ -169,9 +171,6 @@ async fn post_poison(client: &Client, base: u64) -> Result<BTreeMap<Uuid, Option
     producer.close().await;
     Ok(poison)
 }
-
-/// Kafka's default of `max.message.bytes`, which the topic `orders` has.
-const MAX_MESSAGE_BYTES: usize = 1_048_588;
 
 /// A value whose batch, under a key as long as an order's id, is as large as the topic takes.
 fn at_the_limit() -> Bytes {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use ottla_kafka_core::record::{Codec, Compression};
 
 use super::kit::{Running, Script, World, orders};
 use crate::{
@@ -120,6 +121,22 @@ async fn a_dead_letter_that_is_too_large_goes_without_its_text() {
     let letter = world.see(|seen| seen.published[0].clone());
     assert_eq!((text(&letter, "ottla-dlq-error-message").as_str(), text(&letter, "retryCount").as_str()), ("", "0"));
     assert_eq!(letter.value, Some(Bytes::from("value-0")));
+    assert_eq!(letter.copied_as, Some(Compression::zstd(19)), "and as dense as can be");
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_has_the_codec_of_its_record() {
+    let world = World::new();
+    let (running, script) = world.run(async |_, _| Err(HandlerError::reject("no")));
+    script.assign([0]);
+    for (offset, codec) in (0..).zip(Codec::ALL) {
+        script.record(DeliveryRecord::new(orders(0), offset, 0).with_codec(codec));
+    }
+    world.until_committed(0, 5).await;
+    let letters = world.see(|seen| seen.published.clone());
+    let codecs: Vec<_> = letters.iter().map(|letter| letter.copied_as).collect();
+    assert_eq!(codecs, Codec::ALL.map(|codec| Some(Compression::new(codec))));
     running.stop().await;
 }
 

@@ -226,8 +226,16 @@ impl Script {
                 .with_key(format!("key-{offset}"))
                 .with_value(format!("value-{offset}"))
         });
-        let topic_partition = orders(partition);
-        let records = records.collect();
+        self.fetched(orders(partition), records.collect(), next_offset);
+    }
+
+    /// Fetches one record.
+    pub(super) fn record(&self, record: DeliveryRecord) {
+        let next_offset = record.offset() + 1;
+        self.fetched(record.topic_partition().clone(), vec![record], next_offset);
+    }
+
+    fn fetched(&self, topic_partition: TopicPartition, records: Vec<DeliveryRecord>, next_offset: i64) {
         self.say(SourceEvent::Records(SourceRecords { topic_partition, records, next_offset, high_watermark: 100 }));
     }
 

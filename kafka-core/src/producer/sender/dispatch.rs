@@ -168,7 +168,7 @@ impl Sender {
             }
             None => lane.sequence.stamp(identity, leader, batch.count(), lane.last_sent.elapsed()),
         };
-        match batch.encode(stamp, self.shared.config.compression) {
+        match batch.encode(stamp) {
             Ok(records) => {
                 batch.promise.maybe_written = true;
                 batch.gate = Arc::clone(gate);

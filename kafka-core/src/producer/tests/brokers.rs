@@ -16,7 +16,7 @@ use super::{
 use crate::{
     env::Task,
     protocol::ErrorCode,
-    record::{Batch, Decompression, ProducerStamp},
+    record::{Batch, Codec, Decompression, ProducerStamp},
 };
 
 pub(super) const BROKERS: [i32; 2] = [1, 2];
@@ -210,6 +210,11 @@ impl Cluster {
     /// The stamps in a partition's log.
     pub(super) fn stamps(&self, partition: usize) -> Vec<ProducerStamp> {
         self.world().logs[partition].stamps()
+    }
+
+    /// The codecs of the batches in a partition's log.
+    pub(super) fn codecs(&self, partition: usize) -> Vec<Codec> {
+        self.world().logs[partition].codecs()
     }
 
     /// Leader and epoch of each partition, as a broker that may lag behind knows them.

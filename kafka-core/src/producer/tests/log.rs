@@ -2,7 +2,7 @@
 
 use crate::{
     protocol::ErrorCode,
-    record::{Batch, ProducerStamp},
+    record::{Batch, Codec, ProducerStamp},
 };
 
 /// How many batches of a producer a broker recognises when they come again.
@@ -13,6 +13,7 @@ struct Entry {
     stamp: ProducerStamp,
     last_sequence: i32,
     values: Vec<String>,
+    codec: Codec,
     /// Whether its producer was told: until then a new leader may not have it.
     answered: bool,
     /// Whether it is recognised when it comes again.
@@ -54,6 +55,10 @@ impl Log {
         self.entries.iter().map(|entry| entry.stamp).collect()
     }
 
+    pub(super) fn codecs(&self) -> Vec<Codec> {
+        self.entries.iter().map(|entry| entry.codec).collect()
+    }
+
     pub(super) fn append(&mut self, batch: &Batch, values: Vec<String>) -> Result<Appended, ErrorCode> {
         let stamp = batch.producer().expect("the producer is idempotent");
         let last_sequence = stamp.base_sequence + i32::try_from(values.len()).expect("small") - 1;
@@ -74,7 +79,8 @@ impl Log {
             }
         }
         let base_offset = i64::try_from(self.values().len()).expect("small");
-        self.entries.push(Entry { stamp, last_sequence, values, answered: false, remembered: true });
+        let codec = batch.codec();
+        self.entries.push(Entry { stamp, last_sequence, values, codec, answered: false, remembered: true });
         Ok(Appended::Fresh { base_offset, new_epoch })
     }
 

@@ -1,5 +1,7 @@
 //! Dead letters that cannot be written: the partition stands still, visibly, loses nothing, and goes on when healed.
 
+mod dense;
+
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -23,6 +25,7 @@ pub(crate) fn tests(suite: &mut Suite) {
     let limit = Duration::from_secs(120);
     let missing = a_dead_letter_without_a_topic_stops_its_partition_only;
     suite.long_test("delivery::a_dead_letter_without_a_topic_stops_its_partition_only", Needs::ANY, limit, missing);
+    dense::tests(suite);
 }
 
 /// Partition 0 has a bad record between two good ones, partition 1 good ones only; the dead letter topic comes later.
@@ -107,15 +110,17 @@ fn of(handled: &Mutex<Vec<(i32, Bytes)>>, partition: i32) -> Vec<Bytes> {
 
 /// Waits until the group has committed exactly these offsets of partitions 0 and 1.
 async fn until_committed(client: &Client, group: &str, topic: &str, wanted: [Option<i64>; 2]) -> Outcome {
+    let mut now = [None; 2];
     let waiting = async {
         loop {
             let committed = client.admin().group_offsets(group).await?;
-            let now = [0, 1].map(|partition| committed.get(&TopicPartition::new(topic, partition)).copied());
+            now = [0, 1].map(|partition| committed.get(&TopicPartition::new(topic, partition)).copied());
             if now == wanted {
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    timeout(LIMIT, waiting).await.map_err(|_| format!("{wanted:?} are not committed within {LIMIT:?}"))?
+    let ended = timeout(LIMIT, waiting).await;
+    ended.map_err(|_| format!("{wanted:?} are not committed within {LIMIT:?}, but {now:?}"))?
 }
