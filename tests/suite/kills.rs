@@ -33,7 +33,7 @@ use crate::{
     fixture::postgres::{database, sql},
     harness::{Context, Outcome, Suite},
     http,
-    support::{Served, read_log, shop},
+    support::{Process, read_log, shop},
 };
 
 const KILLS: u32 = 20;
@@ -71,7 +71,7 @@ pub(crate) type Orders = Mutex<BTreeMap<String, Posted>>;
 /// Services, one of which is killed.
 pub(crate) struct Scene {
     /// The first takes the orders.
-    services: Vec<Served>,
+    services: Vec<Process>,
     victim: usize,
     rows: Rows,
 }
@@ -108,13 +108,13 @@ async fn kill_under_load(cx: &Context, mut scene: Scene) -> Outcome {
         for kill in 0..KILLS {
             // Every fourth dies while it starts.
             if kill % 4 != 3 {
-                victim.until_ready().await?;
+                victim.ready().await?;
             }
             sleep(seed.millis(0..1_000)).await;
             victim.kill().await?;
             victim.start()?;
         }
-        victim.until_ready().await?;
+        victim.ready().await?;
         let _ = running.send(true);
         Ok::<_, Failed>(())
     };
@@ -234,26 +234,25 @@ impl Scene {
 
     /// The same on a database that is the caller's.
     pub(crate) fn on(cx: &Context, url: String, victim: usize) -> Result<Self, Failed> {
-        let producer = Served::new(cx, "pubsub.producer", &url, &[])?;
-        let consumer = Served::new(cx, "pubsub.consumer", &url, &["--instance-id", MEMBER])?;
+        let producer = Process::serving(cx, "pubsub.producer", &url)?;
+        let consumer = Process::serving(cx, "pubsub.consumer", &url)?.arguments(&["--instance-id", MEMBER]);
         Ok(Self { services: vec![producer, consumer], victim, rows: Rows::Postgres(url) })
     }
 
     /// Both in one process, on a file.
     pub(crate) fn together(cx: &Context, file: PathBuf) -> Result<Self, Failed> {
         let store = format!("redb:{}", file.display());
-        let services = vec![Served::new(cx, "pubsub", &store, &["--instance-id", MEMBER])?];
+        let services = vec![Process::serving(cx, "pubsub", &store)?.arguments(&["--instance-id", MEMBER])];
         Ok(Self { services, victim: 0, rows: Rows::Redb(file) })
     }
 
     /// Starts the services, waits until they are ready and orders can be posted, and gives their ports.
     pub(crate) async fn start(&mut self) -> Result<Vec<u16>, Failed> {
         for service in &mut self.services {
-            service.start()?;
-            service.until_ready().await?;
+            service.up().await?;
         }
         shop::seed(self.port()).await?;
-        Ok(self.services.iter().map(Served::port).collect())
+        Ok(self.services.iter().map(Process::port).collect())
     }
 
     /// Where orders are posted and asked for.
@@ -262,7 +261,7 @@ impl Scene {
     }
 
     fn tails(&self) -> String {
-        self.services.iter().map(Served::tail).collect::<Vec<_>>().join("\n")
+        self.services.iter().map(Process::tail).collect::<Vec<_>>().join("\n")
     }
 }
 

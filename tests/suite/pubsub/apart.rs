@@ -11,7 +11,7 @@ use crate::{
     foreign::{GROUPS, Tools},
     harness::{Context, Outcome, Suite},
     http,
-    support::{Served, shop},
+    support::{Process, shop},
 };
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -30,6 +30,13 @@ pub(super) fn tests(suite: &mut Suite) {
 async fn store(cx: &Context) -> Result<String, Failed> {
     let name = format!("pubsub_{:08x}", cx.env().random_u64() >> 32);
     Ok(database(cx.fixture().postgres()?.url(), &name).await?)
+}
+
+/// One of the services, ready.
+async fn running(cx: &Context, service: &str, url: &str) -> Result<Process, Failed> {
+    let mut process = Process::serving(cx, service, url)?;
+    process.up().await?;
+    Ok(process)
 }
 
 async fn post(cx: &Context, port: u16, count: usize) -> Result<Vec<String>, Failed> {
@@ -53,8 +60,8 @@ async fn until_stored(port: u16, ids: &[String]) -> Outcome {
 
 async fn an_outage_of_one_service_does_not_stop_the_other(cx: Context) -> Outcome {
     let url = store(&cx).await?;
-    let mut producer = Served::ready(&cx, "pubsub.producer", &url, &[]).await?;
-    let mut consumer = Served::ready(&cx, "pubsub.consumer", &url, &[]).await?;
+    let mut producer = running(&cx, "pubsub.producer", &url).await?;
+    let mut consumer = running(&cx, "pubsub.consumer", &url).await?;
     shop::seed(producer.port()).await?;
     let refused = http::request(consumer.port(), "POST", "/orders", Some(&shop::order("x"))).await?;
     assert_eq!(refused.status, 405, "orders are the producer's: {}", refused.body);
@@ -69,8 +76,7 @@ async fn an_outage_of_one_service_does_not_stop_the_other(cx: Context) -> Outcom
     assert_eq!(user.status, 202, "{}", user.body);
 
     producer.end().await?;
-    consumer.start()?;
-    consumer.until_ready().await?;
+    consumer.up().await?;
     until_stored(consumer.port(), &ids).await?;
     assert_eq!(sql(&url, "SELECT count(*) FROM orders").await?, ["20"], "one row an order");
     consumer.end().await
@@ -78,9 +84,9 @@ async fn an_outage_of_one_service_does_not_stop_the_other(cx: Context) -> Outcom
 
 async fn two_consumers_share_the_group_as_kafkas_tool_shows(cx: Context) -> Outcome {
     let url = store(&cx).await?;
-    let mut first = Served::ready(&cx, "pubsub.consumer", &url, &[]).await?;
-    let mut producer = Served::ready(&cx, "pubsub.producer", &url, &[]).await?;
-    let mut second = Served::ready(&cx, "pubsub.consumer", &url, &[]).await?;
+    let mut first = running(&cx, "pubsub.consumer", &url).await?;
+    let mut producer = running(&cx, "pubsub.producer", &url).await?;
+    let mut second = running(&cx, "pubsub.consumer", &url).await?;
     shop::seed(producer.port()).await?;
     let ids = post(&cx, producer.port(), 60).await?;
     until_stored(second.port(), &ids).await?;
@@ -119,11 +125,8 @@ fn members_and_lags(described: &str, group: &str) -> (BTreeSet<String>, Vec<Stri
 
 async fn two_producers_know_each_others_orders(cx: Context) -> Outcome {
     let url = store(&cx).await?;
-    let mut consumer = Served::ready(&cx, "pubsub.consumer", &url, &[]).await?;
-    let mut producers = [
-        Served::ready(&cx, "pubsub.producer", &url, &[]).await?,
-        Served::ready(&cx, "pubsub.producer", &url, &[]).await?,
-    ];
+    let mut consumer = running(&cx, "pubsub.consumer", &url).await?;
+    let mut producers = [running(&cx, "pubsub.producer", &url).await?, running(&cx, "pubsub.producer", &url).await?];
     let [one, two] = [producers[0].port(), producers[1].port()];
     shop::seed(one).await?;
     consumer.end().await?;
@@ -134,8 +137,7 @@ async fn two_producers_know_each_others_orders(cx: Context) -> Outcome {
     other["items"][0]["quantity"] = 7.into();
     let refused = http::request(two, "POST", "/orders", Some(&other)).await?;
     assert_eq!(refused.status, 409, "another order under its id, nothing stored yet: {}", refused.body);
-    consumer.start()?;
-    consumer.until_ready().await?;
+    consumer.up().await?;
     until_stored(two, &ids).await?;
     assert_eq!(sql(&url, "SELECT count(*) FROM orders").await?, ["1"], "one row an order");
     for producer in &mut producers {

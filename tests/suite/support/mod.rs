@@ -5,7 +5,6 @@ mod log;
 mod process;
 mod proxied;
 mod rerouted;
-mod served;
 pub(crate) mod shop;
 mod topics;
 
@@ -14,4 +13,3 @@ pub(crate) use log::{Logged, logged, read_codecs, read_log, read_log_by};
 pub(crate) use process::Process;
 pub(crate) use proxied::Proxied;
 pub(crate) use rerouted::Rerouted;
-pub(crate) use served::Served;

@@ -37,11 +37,28 @@ pub(crate) struct Process {
 }
 
 impl Process {
+    /// `ottla serve SERVICE --store STORE` on the lane's brokers.
+    pub(crate) fn serving(cx: &Context, service: &str, store: &str) -> Result<Self, Failed> {
+        let port = free_port()?;
+        let dir = cx.fixture().dir(&format!("{service}-{port}"))?;
+        Ok(Self::new(dir, port, service, store, &cx.fixture().addresses().join(",")))
+    }
+
+    /// Producer and consumer in two processes on a PostgreSQL database of their own, ready.
+    pub(crate) async fn apart(cx: &Context) -> Result<[Self; 2], Failed> {
+        let url = crate::store::database(cx).await?;
+        let mut services = [Self::serving(cx, "pubsub.producer", &url)?, Self::serving(cx, "pubsub.consumer", &url)?];
+        for service in &mut services {
+            service.up().await?;
+        }
+        Ok(services)
+    }
+
     /// The whole system in one process on the lane's brokers, its rows in a redb file of its own.
     pub(crate) fn together(cx: &Context, name: &str) -> Result<Self, Failed> {
         let (dir, brokers) = (cx.fixture().dir(name)?, cx.fixture().addresses().join(","));
         let store = format!("redb:{}", dir.join(STORE).display());
-        Self::new(dir, &["pubsub", "--store", &store, "--bootstrap", &brokers])
+        Ok(Self::new(dir, free_port()?, "pubsub", &store, &brokers))
     }
 
     /// The same with its rows in memory: it leaves its groups when it ends, and forgets.
@@ -51,14 +68,13 @@ impl Process {
 
     /// The same on other brokers.
     pub(crate) fn in_memory_on(cx: &Context, name: &str, brokers: &str) -> Result<Self, Failed> {
-        Self::new(cx.fixture().dir(name)?, &["pubsub", "--store", "memory", "--bootstrap", brokers])
+        Ok(Self::new(cx.fixture().dir(name)?, free_port()?, "pubsub", "memory", brokers))
     }
 
-    fn new(dir: PathBuf, args: &[&str]) -> Result<Self, Failed> {
-        let port = ports::free(1)?.pop().ok_or("no port")?;
+    fn new(dir: PathBuf, port: u16, service: &str, store: &str, brokers: &str) -> Self {
         let listen = format!("127.0.0.1:{port}");
-        let args = ["serve", "--listen", &listen].iter().chain(args).map(|arg| (*arg).to_owned()).collect();
-        Ok(Self { port, dir, args, descriptors: None, process: None })
+        let args = ["serve", service, "--listen", &listen, "--store", store, "--bootstrap", brokers];
+        Self { port, dir, args: args.map(str::to_owned).into(), descriptors: None, process: None }
     }
 
     /// The same with further arguments.
@@ -87,6 +103,11 @@ impl Process {
     /// Starts it and waits until it is ready.
     pub(crate) async fn up(&mut self) -> Outcome {
         self.start()?;
+        self.ready().await
+    }
+
+    /// Waits until it is ready.
+    pub(crate) async fn ready(&mut self) -> Outcome {
         self.until("/health/ready", |answer| answer.status == 200).await
     }
 
@@ -118,6 +139,17 @@ impl Process {
             Some(0) => Ok(()),
             code => Err(format!("it ends with {code:?}\n{}", self.tail()).into()),
         }
+    }
+
+    /// Kills it; that it has ended by itself is a failure.
+    pub(crate) async fn kill(&mut self) -> Outcome {
+        let mut process = self.process.take().ok_or("the service does not run")?;
+        if let Some(status) = process.ended()? {
+            return Err(format!("the service ended by itself: {status}\n{}", self.tail()).into());
+        }
+        process.signal(Signal::Kill)?;
+        process.wait().await?;
+        Ok(())
     }
 
     /// Waits at most `limit` for its end; its exit code, in a shell's spelling.
@@ -185,4 +217,8 @@ impl Process {
         let lines: Vec<_> = log.lines().collect();
         lines.get(lines.len().saturating_sub(40)..).unwrap_or_default().join("\n")
     }
+}
+
+fn free_port() -> Result<u16, Failed> {
+    Ok(ports::free(1)?.pop().ok_or("no port")?)
 }

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use crate::{harness::Outcome, http};
 
 /// How long a customer may take from the topic to the table, rebalances included.
-const KNOWN_WITHIN: Duration = Duration::from_secs(60);
+pub(crate) const KNOWN_WITHIN: Duration = Duration::from_secs(60);
 
 /// The customer of [`order`].
 pub(crate) fn customer() -> Value {
