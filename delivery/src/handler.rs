@@ -138,6 +138,8 @@ impl ErrorClass {
     pub const CONFLICT: Self = Self(Cow::Borrowed("conflict"));
     /// What the handler published was refused for good, as a record that is too large.
     pub const PUBLISH: Self = Self(Cow::Borrowed("publish"));
+    /// The store can never do what the handler wanted, as with a key that is too long for its index. Never retried.
+    pub const STORE: Self = Self(Cow::Borrowed("store"));
     /// The handler rejected the record. Never retried.
     pub const REJECTED: Self = Self(Cow::Borrowed("rejected"));
     /// The record could not be decoded. Never retried.
@@ -150,7 +152,7 @@ impl ErrorClass {
 
     /// Whether another attempt can change the outcome at all.
     pub fn is_retriable(&self) -> bool {
-        *self != Self::UNDECODABLE && *self != Self::REJECTED
+        ![Self::UNDECODABLE, Self::REJECTED, Self::STORE].contains(self)
     }
 }
 

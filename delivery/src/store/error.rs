@@ -45,6 +45,12 @@ pub enum StoreError {
         /// What the backend said.
         detail: String,
     },
+    /// The backend can never do this, whatever its state: a key that is too long for its index, a text that it has no
+    /// letters for. Nothing was applied, and other units of work are.
+    Refused {
+        /// What the backend said.
+        detail: String,
+    },
     /// The backend failed.
     Io {
         /// What the backend said.
@@ -101,6 +107,7 @@ impl fmt::Display for StoreError {
                 write!(f, "there is a table {table} that is not the store's: give the store a database of its own")
             }
             Self::Full { detail } => write!(f, "the store's disk is full: {detail}"),
+            Self::Refused { detail } => write!(f, "the store can never do this: {detail}"),
             Self::Io { detail, maybe_applied } => {
                 write!(f, "the store failed: {detail}")?;
                 if *maybe_applied { f.write_str(" (it may have been applied)") } else { Ok(()) }

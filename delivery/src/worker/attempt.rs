@@ -44,6 +44,14 @@ impl Outcome {
         Self::Failed { class, error, after: None }
     }
 
+    /// What the store will never do is the record's fault; anything else holds it.
+    fn of_store(error: StoreError) -> Self {
+        match error {
+            StoreError::Refused { .. } => Self::Hopeless { class: ErrorClass::STORE, error: error.to_string() },
+            error => Self::Outage(StallReason::Store { error }),
+        }
+    }
+
     fn undecodable(error: &DecodeError) -> Self {
         Self::Hopeless { class: error.class().clone(), error: error.to_string() }
     }
@@ -70,7 +78,7 @@ impl Attempts {
         };
         match (outcome, collected.store_failure) {
             // A handler that could not read fails in its own words; the store's are the truth.
-            (Outcome::Failed { .. }, Some(error)) => Outcome::Outage(StallReason::Store { error }),
+            (Outcome::Failed { .. }, Some(error)) => Outcome::of_store(error),
             (outcome, _) => outcome,
         }
     }
@@ -120,7 +128,7 @@ impl Attempts {
         match store.apply(collected.unit).await {
             Ok(()) => Outcome::Done,
             Err(error) if error.is_conflict() => Outcome::Conflict(error),
-            Err(error) => Outcome::Outage(StallReason::Store { error }),
+            Err(error) => Outcome::of_store(error),
         }
     }
 }

@@ -83,6 +83,57 @@ mod tests {
         assert_eq!(error.kind(), "schema");
     }
 
+    /// Each text of `value`, by its place.
+    fn texts(value: &Value, pointer: String, into: &mut Vec<String>) {
+        match value {
+            Value::String(_) => into.push(pointer),
+            Value::Array(items) => {
+                items.iter().enumerate().for_each(|(at, item)| texts(item, format!("{pointer}/{at}"), into));
+            }
+            Value::Object(fields) => {
+                fields.iter().for_each(|(name, field)| texts(field, format!("{pointer}/{name}"), into));
+            }
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn a_nul_is_refused_in_every_text() {
+        let schemas = Schemas::compile().expect("schemas");
+        let user =
+            json!({"user_id": "user-456", "email": "john@example.com", "name": "John Doe", "address": address()});
+        let mut user_record = user.clone();
+        user_record["metadata"] = json!({"event_id": "e-2", "timestamp": 1_705_314_600});
+        let item = json!({"product_id": "prod-789", "quantity": 2});
+        let requested = json!({"order_id": order()["order_id"], "customer_id": "user-456", "items": [item]});
+        let product = json!({"name": "Lamp", "unit_price": 1, "available": 1});
+        type Check<'a> = Box<dyn Fn(&Value) -> bool + 'a>;
+        let takes = |schema: &Schema| -> Check<'static> {
+            let schema = schema.clone();
+            Box::new(move |value| schema.check(value).is_ok())
+        };
+        let orders: Check<'_> = Box::new(|value| schemas.orders.decode("orders", value.to_string().as_bytes()).is_ok());
+        let users: Check<'_> = Box::new(|value| schemas.users.decode("users", value.to_string().as_bytes()).is_ok());
+        for (valid, takes) in [
+            (order(), orders),
+            (user_record, users),
+            (user, takes(&schemas.user_request)),
+            (requested, takes(&schemas.order_request)),
+            (product, takes(&schemas.inventory_request)),
+        ] {
+            assert!(takes(&valid), "{valid}");
+            let mut places = Vec::new();
+            texts(&valid, String::new(), &mut places);
+            assert!(!places.is_empty());
+            for place in places {
+                let mut bad = valid.clone();
+                let text = bad.pointer_mut(&place).expect("it is there");
+                *text = format!("{}\0", text.as_str().unwrap_or_default()).into();
+                assert!(!takes(&bad), "{place} of {bad}");
+            }
+        }
+    }
+
     #[test]
     fn what_an_order_lacks_is_told_by_its_place() {
         let schemas = Schemas::compile().expect("schemas");

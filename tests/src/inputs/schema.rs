@@ -37,6 +37,9 @@ const KNOWN: [&str; 15] = [
     "maximum",
 ];
 
+/// The pattern of texts that any store can keep, and a person can read there: PostgreSQL's `text` has no NUL.
+const NO_NUL: &str = "^[^\\x00]*$";
+
 /// A value that `schema` allows.
 ///
 /// # Errors
@@ -143,7 +146,9 @@ fn ways(schema: &Value, value: &Value, seed: &mut Seed) -> Vec<(String, Value)> 
 
 fn wrong_text(schema: &Value, text: &str, seed: &mut Seed) -> Vec<(&'static str, Value)> {
     let mut ways = Vec::new();
-    if number(schema, "minLength").is_some_and(|least| least > 0) || schema.get("pattern").is_some() {
+    let pattern = schema.get("pattern").and_then(Value::as_str);
+    let country = pattern.is_some_and(|pattern| pattern != NO_NUL);
+    if number(schema, "minLength").is_some_and(|least| least > 0) || country {
         ways.push(("an empty text", json!("")));
     }
     if let Some(most) = number(schema, "maxLength") {
@@ -163,7 +168,14 @@ fn wrong_text(schema: &Value, text: &str, seed: &mut Seed) -> Vec<(&'static str,
         }
         _ => {}
     }
-    if schema.get("pattern").is_some() {
+    if pattern == Some(NO_NUL) {
+        let most = usize::try_from(number(schema, "maxLength").unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
+        let mut letters: Vec<char> = text.chars().take(most.saturating_sub(1)).collect();
+        let at = seed.between(0..letters.len() as u64 + 1);
+        letters.insert(usize::try_from(at).unwrap_or_default(), '\0');
+        ways.push(("a NUL", letters.into_iter().collect::<String>().into()));
+    }
+    if country {
         let bad = ["fr", "F", "FRA", "ＦＲ", "FR\n", " FR", "ΑΒ"];
         ways.extend(bad.map(|bad| ("against the pattern", bad.into())));
     }
@@ -204,7 +216,7 @@ fn string(schema: &Value, seed: &mut Seed) -> Result<String, Unknown> {
         }
         (Some("email"), None) => Ok(format!("customer{random:x}@example.com")),
         (None, Some("^[A-Z]{2}$")) => Ok(pick(&["FR", "DE", "US"], seed).to_owned()),
-        (None, None) => {
+        (None, None | Some(NO_NUL)) => {
             let least = number(schema, "minLength").unwrap_or(0);
             let most = number(schema, "maxLength").unwrap_or(64).min(least + 40);
             let letters = ['a', 'Z', '7', ' ', 'é', '日', '🦀', '"', '\\', '/', '\'', '<', '%', '\u{301}'];

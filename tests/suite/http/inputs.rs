@@ -1,6 +1,6 @@
 //! A thousand inputs an endpoint that must be refused, drawn from the run's seed.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use futures_util::future::try_join_all;
 use libtest_mimic::Failed;
@@ -37,9 +37,7 @@ pub(super) async fn bad_inputs_are_refused_by_problem_documents(cx: Context) -> 
     shop::seed(service.port()).await?;
     for endpoint in ENDPOINTS {
         let mut seed = cx.seed().fork(endpoint.method).fork(endpoint.path);
-        let inputs: Vec<_> = (0..INPUTS).map(|_| bad(*endpoint, &mut seed)).collect::<Result<_, Failed>>()?;
-        let told =
-            Arc::new(send_all(service.port(), inputs).await.map_err(|error| format!("{error:?}\n{}", service.tail()))?);
+        let told = refused(&service, *endpoint, INPUTS, &mut seed).await?;
         let name = format!("{} {}", endpoint.method, endpoint.path);
         cx.figure(&format!("{name}: {INPUTS} bad inputs refused, by status {told:?}"));
         valid_inputs_are_taken(service.port(), *endpoint, &mut seed).await?;
@@ -51,6 +49,18 @@ pub(super) async fn bad_inputs_are_refused_by_problem_documents(cx: Context) -> 
     assert_eq!(answer.status, 202, "{}", answer.body);
     assert!(!service.log().contains("panicked"), "{}", service.tail());
     service.end().await
+}
+
+/// Sends so many bad inputs to an endpoint, each of which must be refused; how often each status was answered.
+pub(super) async fn refused(
+    service: &Process,
+    endpoint: Endpoint,
+    count: usize,
+    seed: &mut Seed,
+) -> Result<BTreeMap<u16, usize>, Failed> {
+    let inputs: Vec<_> = (0..count).map(|_| bad(endpoint, seed)).collect::<Result<_, Failed>>()?;
+    let told = send_all(service.port(), inputs).await;
+    told.map_err(|error| format!("{} {}: {error:?}\n{}", endpoint.method, endpoint.path, service.tail()).into())
 }
 
 /// What is sent, and why it is bad.

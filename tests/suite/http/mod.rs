@@ -5,6 +5,7 @@ mod inputs;
 mod limits;
 mod routes;
 mod slow;
+mod stores;
 
 use std::time::Duration;
 
@@ -23,5 +24,9 @@ pub(crate) fn tests(suite: &mut Suite) {
     suite.long_test("http::heads_bodies_and_times_have_limits", alone, limit, limits);
     let slow = slow::two_hundred_slow_connections_do_not_stop_the_service;
     suite.long_test("http::two_hundred_slow_connections_do_not_stop_the_service", alone, limit, slow);
+    let refused = stores::what_a_store_may_not_hold_is_refused;
+    suite.long_test("http::what_a_store_may_not_hold_is_refused", alone, limit, refused);
+    let shared = stores::bad_inputs_are_refused_on_postgres;
+    suite.long_test("http::bad_inputs_are_refused_on_postgres", alone.postgres(), limit, shared);
     suite.test("http::every_route_is_tested", Needs::ANY, routes::every_route_is_tested);
 }

@@ -3,6 +3,7 @@
 mod apart;
 mod compression;
 mod dense;
+mod poison;
 mod users;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -52,6 +53,7 @@ pub(crate) fn tests(suite: &mut Suite) {
     apart::tests(suite);
     compression::tests(suite);
     dense::tests(suite);
+    poison::tests(suite);
     users::tests(suite);
 }
 

@@ -13,6 +13,7 @@ use crate::{
 pub(super) fn tests(suite: &mut Suite) {
     let needs = Needs::ANY.postgres();
     suite.test("store::a_person_reads_the_tables_by_sql", needs, a_person_reads_the_tables_by_sql);
+    suite.test("store::what_postgres_can_never_keep_is_refused", needs, what_postgres_can_never_keep_is_refused);
     suite.test("store::processes_that_start_together_migrate_once", needs, processes_that_start_together_migrate_once);
     suite.test(
         "store::a_newer_schema_and_a_foreign_table_are_refused_by_name",
@@ -26,18 +27,37 @@ async fn a_person_reads_the_tables_by_sql(cx: Context) -> Outcome {
     let store = PostgresStore::builder(&url).tables(["orders", "customers"]).connect(cx.env()).await?;
     assert_eq!(sql(&url, "select count(*) from orders").await?, ["0"], "there before the first order");
     let order = r#"{"order_id": "550e8400-e29b-41d4-a716-446655440000", "total": 99.90}"#;
-    store.apply(Unit::new().put("orders", "550e8400", order).put("orders", "bytes", vec![0xff])).await?;
-    assert_eq!(sql(&url, "select count(*) from orders").await?, ["2"]);
+    // An escaped NUL in one row would fail a statement about all of them.
+    let odd = r#"{"order_id": "\u0000"}"#;
+    let unit =
+        Unit::new().put("orders", "550e8400", order).put("orders", "bytes", vec![0xff]).put("orders", "odd", odd);
+    store.apply(unit).await?;
+    assert_eq!(sql(&url, "select count(*) from orders").await?, ["3"]);
+    assert_eq!(store.get("orders", b"odd").await?.ok_or("the odd row is gone")?.value, odd);
     let asked = "select value->>'order_id' from orders where key = '550e8400'";
     assert_eq!(sql(&url, asked).await?, ["550e8400-e29b-41d4-a716-446655440000"]);
     assert_eq!(sql(&url, "select value->>'total' from orders where value is not null").await?, ["99.90"]);
-    assert_eq!(sql(&url, "select id from orders order by id").await?, ["550e8400", "bytes"]);
+    assert_eq!(sql(&url, "select id from orders order by id").await?, ["550e8400", "bytes", "odd"]);
 
     sql(&url, r#"insert into customers (key, value) values ('user-456', '{"name": "John"}')"#).await?;
     let row = store.get("customers", b"user-456").await?.ok_or("what a person puts in is not there")?;
     assert_eq!(row.value, r#"{"name": "John"}"#);
     assert!(row.version > 0);
     Ok(())
+}
+
+async fn what_postgres_can_never_keep_is_refused(cx: Context) -> Outcome {
+    let url = database(&cx).await?;
+    let store = connected(&cx, &url).await?;
+    // Random, so that it cannot be compressed to what an index takes.
+    let mut seed = cx.seed();
+    let long: Vec<u8> = (0..1_000).flat_map(|_| seed.next_u64().to_be_bytes()).collect();
+    for unit in [Unit::new().put("orders", long, "v"), Unit::new().append("a\0b", "v")] {
+        let refused = store.apply(unit.put("orders", "beside", "v")).await;
+        assert!(matches!(refused, Err(StoreError::Refused { .. })), "{refused:?}");
+        assert_eq!(store.get("orders", b"beside").await, Ok(None), "nothing of it is applied");
+    }
+    Ok(store.apply(Unit::new().put("orders", "after", "v")).await?)
 }
 
 async fn processes_that_start_together_migrate_once(cx: Context) -> Outcome {

@@ -78,6 +78,8 @@ impl Failure {
             _ if ["08", "53", "57P", "40"].iter().any(|class| code.starts_with(class)) => {
                 StoreError::Unavailable { detail, maybe_applied }
             }
+            // Data that cannot be, and what is beyond the program's limits: the statement's fault, not the server's.
+            _ if ["22", "54"].iter().any(|class| code.starts_with(class)) => StoreError::Refused { detail },
             _ => StoreError::Io { detail, maybe_applied },
         }
     }

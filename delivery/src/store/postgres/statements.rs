@@ -108,8 +108,8 @@ impl<'u> Write<'u> {
             }
             // PostgreSQL's text has no NUL.
             Op::Append { stream, .. } if stream.contains('\0') => {
-                let problem = format!("'{}' is no name for a stream", stream.escape_default());
-                Err(StoreError::Invalid { problems: vec![problem] })
+                let detail = format!("'{}' is no name for a stream in PostgreSQL", stream.escape_default());
+                Err(StoreError::Refused { detail })
             }
             Op::Append { stream, value } => {
                 let columns = Columns::of(value);
@@ -168,9 +168,11 @@ mod tests {
             Unit::new().put("no such", "k", "v"),
             Unit::new().expect("no\"such", "k", Expected::Any),
             Unit::new().delete("pg_such", "k", Expected::Any),
-            Unit::new().append("no\0such", "v"),
         ] {
             assert!(matches!(Statements::of(&unit), Err(StoreError::Invalid { .. })), "{unit:?}");
         }
+        // Tables are named by code, streams by data.
+        let stream = Unit::new().append("no\0such", "v");
+        assert!(matches!(Statements::of(&stream), Err(StoreError::Refused { .. })));
     }
 }

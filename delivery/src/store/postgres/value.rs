@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 
-/// JSON stands as JSON, to the letter, so that a person can ask for its parts; everything else as bytes.
+/// JSON stands as JSON, to the letter, so that a person can ask for its parts; everything else as bytes. So does JSON
+/// with an escaped NUL: PostgreSQL keeps it, and then fails every statement that looks into it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Columns<'a> {
     /// PostgreSQL's `json` keeps the text as it is, unlike `jsonb`.
@@ -15,7 +16,9 @@ impl<'a> Columns<'a> {
         // As a whole value: its limit of depth and its check of escapes are stricter than the server's, so that no
         // value is refused there for good.
         match std::str::from_utf8(value) {
-            Ok(text) if serde_json::from_str::<serde_json::Value>(text).is_ok() => Self { json: Some(text), raw: None },
+            Ok(text) if !text.contains("\\u0000") && serde_json::from_str::<serde_json::Value>(text).is_ok() => {
+                Self { json: Some(text), raw: None }
+            }
             _ => Self { json: None, raw: Some(value) },
         }
     }
@@ -37,7 +40,9 @@ mod tests {
             (&b"{\"a\": 1.50, \"a\":2 }"[..], true),
             (b" [1]\n", true),
             (b"1", true),
-            (br#""\u0000""#, true),
+            (br#""\u0001""#, true),
+            (br#""\u0000""#, false),
+            (br#"{"\u0000": 1}"#, false),
             (b"", false),
             (b"order", false),
             (b"{\"a\":1", false),

@@ -130,6 +130,22 @@ async fn a_store_that_fails_holds_the_record_and_spends_no_attempt() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_store_can_never_do_is_a_dead_letter_at_once() {
+    for reads in [true, false] {
+        let world = World::new();
+        let error = StoreError::Refused { detail: "54000".to_owned() };
+        let store = Arc::new(Failing { inner: MemoryStore::new(), left: AtomicU32::new(1), reads, error });
+        let (running, script) = run(&world, store.clone(), Route::new(Raw, store_once));
+        script.assign([0]);
+        script.records(0, 0..2);
+        world.until_committed(0, 2).await;
+        assert_eq!(store.inner.read("log", 1, 10).await.expect("entries").len(), 1);
+        let report = running.stop().await;
+        assert_eq!((report.ledger().handled(), report.ledger().dead_lettered()), (1, 1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_context_that_outlives_its_handler_takes_nothing() {
     let world = World::new();
     let (kept, mut contexts) = tokio::sync::mpsc::unbounded_channel();

@@ -20,8 +20,8 @@ pub(super) async fn put(
     request: Request,
 ) -> Result<Response, Problem> {
     let Path(id) = id?;
-    if id.is_empty() || id.len() > 255 {
-        return Err(Problem::new(StatusCode::BAD_REQUEST, "A product's id has 1 to 255 bytes."));
+    if id.is_empty() || id.len() > 255 || id.contains('\0') {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "A product's id has 1 to 255 bytes, none of them NUL."));
     }
     let product = read_json::<Product>(request, &tables.schemas.inventory_request).await?.value;
     let new = rows::upsert(&tables.store, STOCK, &id, &product).await.map_err(unavailable)?;
