@@ -9,8 +9,9 @@ use std::{
 
 use futures_util::{FutureExt as _, future::try_join_all};
 use ottla_kafka_core::{Error, ErrorCode, ErrorKind};
+use tracing::Instrument as _;
 
-use super::{health::StallReason, ports::Sink, route::Route};
+use super::{health::StallReason, ports::Sink, route::Route, span};
 use crate::{
     context::Context,
     decode::DecodeError,
@@ -125,7 +126,12 @@ impl Attempts {
         // A unit that only read has nothing to lose against anybody.
         let writes = collected.unit.ops().iter().any(|op| !matches!(op, Op::Expect { .. }));
         let Some(store) = self.store.as_ref().filter(|_| writes) else { return Outcome::Done };
-        match store.apply(collected.unit).await {
+        let span = span::storing(collected.unit.ops().len());
+        let stored = store.apply(collected.unit).instrument(span.clone()).await;
+        if let Err(error) = &stored {
+            span.record("error", tracing::field::display(error));
+        }
+        match stored {
             Ok(()) => Outcome::Done,
             Err(error) if error.is_conflict() => Outcome::Conflict(error),
             Err(error) => Outcome::of_store(error),

@@ -42,6 +42,12 @@ pub(super) fn handling(env: &Env, record: &DeliveryRecord) -> Span {
     span
 }
 
+/// The span of a unit of work of so many operations, in that of the record's handling. Lines have that one's ids, so that
+/// nobody but a collector needs this one.
+pub(super) fn storing(operations: usize) -> Span {
+    tracing::debug_span!("store", otel.kind = "client", operations, error = Empty)
+}
+
 /// Who wrote the record, if it says so as the recommendation has it.
 fn parent(record: &DeliveryRecord) -> Option<TraceContext> {
     std::str::from_utf8(record.header(TRACEPARENT)?).ok()?.parse().ok()

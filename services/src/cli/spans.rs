@@ -25,7 +25,7 @@ mod built {
             S: Subscriber + for<'a> LookupSpan<'a>,
         {
             let made = collector.map(|endpoint| Exporter::new(&Env::system(), endpoint, "ottla"));
-            let ours = || filter_fn(|metadata| metadata.is_span() && metadata.fields().field("span_id").is_some());
+            let ours = || filter_fn(|metadata| metadata.is_span() && metadata.fields().field("otel.kind").is_some());
             match made {
                 Some((exporter, layer)) => (Some(Self(exporter)), Some(layer.with_filter(ours()))),
                 None => (None, None),

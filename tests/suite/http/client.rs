@@ -57,6 +57,17 @@ pub(crate) async fn request(port: u16, method: &str, path: &str, body: Option<&V
     Connection::open(port).await?.exchange(&written(method, path, &body, "close")).await
 }
 
+/// The same for a POST with one more header.
+///
+/// # Errors
+/// As there.
+pub(crate) async fn post_with(port: u16, path: &str, header: (&str, &str), body: &Value) -> io::Result<Answer> {
+    let (name, value) = header;
+    let plain = String::from_utf8(written("POST", path, &body.to_string(), "close")).map_err(io::Error::other)?;
+    let request = plain.replacen("\r\n", &format!("\r\n{name}: {value}\r\n"), 1);
+    Connection::open(port).await?.exchange(request.as_bytes()).await
+}
+
 /// A connection for one request after the other.
 #[derive(Debug)]
 pub(crate) struct Connection {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use ottla_tests::lane::Needs;
 
-pub(crate) use client::{Answer, Connection, request, written};
+pub(crate) use client::{Answer, Connection, post_with, request, written};
 
 use crate::harness::Suite;
 

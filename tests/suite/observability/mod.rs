@@ -4,6 +4,7 @@ mod logs;
 mod manifests;
 mod metrics;
 mod outage;
+mod spans;
 
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ pub(crate) fn tests(suite: &mut Suite) {
     suite.long_test("observability::every_metric_of_rules_and_dashboard_is_in_a_live_scrape", alone, limit, scrape);
     let logs = logs::json_logs_carry_an_orders_ids_from_its_request_to_its_record;
     suite.long_test("observability::json_logs_carry_an_orders_ids_from_its_request_to_its_record", alone, limit, logs);
+    let spans = spans::a_collector_sees_an_order_from_its_request_to_its_row;
+    suite.long_test("observability::a_collector_sees_an_order_from_its_request_to_its_row", alone, limit, spans);
     let manifests = manifests::manifests_agree_with_the_binary_and_the_image;
     suite.test("observability::manifests_agree_with_the_binary_and_the_image", Needs::ANY, manifests);
 }

@@ -235,7 +235,7 @@ mod tests {
         let subscriber = tracing_subscriber::registry().with(layer);
         tracing::subscriber::with_default(subscriber, || {
             for _ in 0..QUEUE + 10 {
-                drop(tracing::error_span!("request", trace_id = "t", span_id = "s"));
+                drop(tracing::error_span!("request", otel.kind = "server", trace_id = "t", span_id = "s"));
             }
         });
         assert_eq!(counts.lost(), 10, "what does not fit is lost at once");

@@ -12,8 +12,10 @@ use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
 
 use super::{Ended, SpanCounts};
 
-/// Hands spans that have a `trace_id` and a `span_id` to the exporter when they end, and never waits: what does not fit
-/// is counted.
+/// Hands spans to the exporter when they end, and never waits: what does not fit is counted.
+///
+/// A span that has the field `otel.kind` is one of ours. It has a `trace_id` and a `span_id`, which stand in headers and
+/// lines too, or it gets its id here and is of the trace of the span that it is in.
 #[derive(Debug)]
 pub struct SpanLayer {
     pub(super) env: Env,
@@ -47,11 +49,16 @@ const NOT_ATTRIBUTES: [&str; 4] = ["trace_id", "span_id", "parent_id", "otel.kin
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for SpanLayer {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        let Some(span) = context.span(id).filter(|span| span.metadata().fields().field("span_id").is_some()) else {
+        let Some(span) = context.span(id).filter(|span| span.metadata().fields().field("otel.kind").is_some()) else {
             return;
         };
         let mut open = Open { started: Instant::now(), start_ms: self.env.now_ms(), fields: Vec::new() };
         attributes.record(&mut Fields(&mut open.fields));
+        if span.metadata().fields().field("span_id").is_none() {
+            let trace_id = span.parent().and_then(|parent| parent.extensions().get::<Open>()?.text("trace_id"));
+            open.fields.extend(trace_id.map(|trace_id| ("trace_id", trace_id.into())));
+            open.fields.push(("span_id", format!("{:016x}", self.env.random_u64().max(1)).into()));
+        }
         span.extensions_mut().insert(open);
     }
 
@@ -70,6 +77,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for SpanLayer {
         let above = span.parent().and_then(|parent| parent.extensions().get::<Open>()?.text("span_id"));
         let kind = match open.text("otel.kind").as_deref() {
             Some("server") => 2,
+            Some("client") => 3,
             Some("producer") => 4,
             Some("consumer") => 5,
             _ => 1,
