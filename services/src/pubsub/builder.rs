@@ -61,6 +61,7 @@ pub(super) struct Settings {
     pub(super) delivery_timeout: Duration,
     pub(super) max_orders: u32,
     pub(super) instance_id: Option<String>,
+    pub(super) records_at_once: usize,
     config: Option<config::Settings>,
     compression: Compression,
     grace: Duration,
@@ -122,6 +123,7 @@ impl PubSubBuilder {
             delivery_timeout: Duration::from_secs(5),
             max_orders: 4096,
             instance_id: None,
+            records_at_once: 32,
             config: None,
             compression: Codec::Lz4.into(),
             grace: Duration::from_secs(25),
@@ -193,6 +195,13 @@ impl PubSubBuilder {
     /// of after the session timeout; none by default. No two instances may share it. Kafka: `group.instance.id`.
     pub fn instance_id(mut self, id: impl Into<String>) -> Self {
         self.settings.instance_id = Some(id.into());
+        self
+    }
+
+    /// How many orders, and how many users, of one partition are stored at once, those of one key in their order; 32 by
+    /// default. A store that commits many units of work together needs many; one with few connections, hardly more.
+    pub fn records_at_once(mut self, records: usize) -> Self {
+        self.settings.records_at_once = records.max(1);
         self
     }
 

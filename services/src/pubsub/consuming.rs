@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ottla::{
-    Client, Error, Producer, Route, Task,
+    Client, Concurrency, Error, Producer, Route, Task,
     delivery::{Store, WorkerReport},
 };
 use tokio::{
@@ -56,17 +56,20 @@ impl Consuming {
             let (metrics, lines) = (metrics.observe(group).topics(&[topic]), Limit::a_second(LINES_A_SECOND));
             Arc::new(FeedObserver { metrics, counts, marker, lines })
         };
+        // An order and a user are rows of their own, by the record's key: no two keys write the same row.
+        let concurrency = Concurrency::per_key(settings.records_at_once);
         let handler = Flaky::new(StoreOrder { env: env.clone() }, settings.flaky, counts.clone());
         let orders = Feed {
             topics: [ORDERS, ORDERS_DLQ],
             group: ORDERS_GROUP,
-            route: Route::new(Events::new(schemas.orders.clone()), handler),
+            route: Route::new(Events::new(schemas.orders.clone()), handler).concurrency(concurrency),
             observer: observer(ORDERS, ORDERS_GROUP, counts.clone(), Some(marker)),
         };
         let users = Feed {
             topics: [USERS, USERS_DLQ],
             group: USERS_GROUP,
-            route: Route::new(Events::new(schemas.users.clone()), StoreCustomer { env: env.clone() }),
+            route: Route::new(Events::new(schemas.users.clone()), StoreCustomer { env: env.clone() })
+                .concurrency(concurrency),
             observer: observer(USERS, USERS_GROUP, Counts::default(), None),
         };
         let states = [ConsumerState::new(ORDERS, ORDERS_GROUP), ConsumerState::new(USERS, USERS_GROUP)];

@@ -53,7 +53,7 @@ async fn a_dead_letter_is_as_dense_as_its_record(cx: Context) -> Outcome {
         let _ = stopped.await;
     });
     let watching = async {
-        until_committed(&client, &group, &topic, [Some(5), Some(0)]).await?;
+        until_committed(&client, &group, &topic, &[Some(5), Some(0)]).await?;
         let _ = stop.send(());
         Ok(())
     };

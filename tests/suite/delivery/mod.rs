@@ -1,6 +1,8 @@
-//! Dead letters that cannot be written: the partition stands still, visibly, loses nothing, and goes on when healed.
+//! Dead letters that cannot be written: the partition stands still, visibly, loses nothing, and goes on when healed. And
+//! keys side by side.
 
 mod dense;
+mod keys;
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -25,6 +27,8 @@ pub(crate) fn tests(suite: &mut Suite) {
     let limit = Duration::from_secs(120);
     let missing = a_dead_letter_without_a_topic_stops_its_partition_only;
     suite.long_test("delivery::a_dead_letter_without_a_topic_stops_its_partition_only", Needs::ANY, limit, missing);
+    let keyed = keys::each_key_keeps_its_order_over_a_rebalance;
+    suite.long_test("delivery::each_key_keeps_its_order_over_a_rebalance", Needs::ANY, limit, keyed);
     dense::tests(suite);
 }
 
@@ -54,10 +58,10 @@ async fn a_dead_letter_without_a_topic_stops_its_partition_only(cx: Context) -> 
         let stands = timeout(LIMIT, health.wait_until(|health| health.stalled().iter().any(is_it))).await;
         stands.map_err(|_| "the partition does not stand still, or not visibly")?;
         assert!(!health.current().ready(), "a worker that stands still is not ready");
-        until_committed(&client, &group, &topic, [Some(1), Some(2)]).await?;
+        until_committed(&client, &group, &topic, &[Some(1), Some(2)]).await?;
         assert!(!of(&seen, 0).contains(&last), "a record behind the dead letter was handled");
         cx.create_topic(&client, &format!("{topic}-dlq"), 2, &[]).await?;
-        until_committed(&client, &group, &topic, [Some(3), Some(2)]).await?;
+        until_committed(&client, &group, &topic, &[Some(3), Some(2)]).await?;
         let healed = timeout(LIMIT, health.wait_until(|health| health.ready())).await;
         healed.map_err(|_| "the worker is not ready again")?;
         let _ = stop.send(());
@@ -108,13 +112,14 @@ fn of(handled: &Mutex<Vec<(i32, Bytes)>>, partition: i32) -> Vec<Bytes> {
     handled.iter().filter(|(of, _)| *of == partition).map(|(_, value)| value.clone()).collect()
 }
 
-/// Waits until the group has committed exactly these offsets of partitions 0 and 1.
-async fn until_committed(client: &Client, group: &str, topic: &str, wanted: [Option<i64>; 2]) -> Outcome {
-    let mut now = [None; 2];
+/// Waits until the group has committed exactly these offsets of the partitions from 0 on.
+async fn until_committed(client: &Client, group: &str, topic: &str, wanted: &[Option<i64>]) -> Outcome {
+    let mut now = Vec::new();
     let waiting = async {
         loop {
             let committed = client.admin().group_offsets(group).await?;
-            now = [0, 1].map(|partition| committed.get(&TopicPartition::new(topic, partition)).copied());
+            let of = |partition| committed.get(&TopicPartition::new(topic, partition)).copied();
+            now = (0..).map(of).take(wanted.len()).collect();
             if now == wanted {
                 return Ok(());
             }

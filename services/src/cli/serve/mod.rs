@@ -100,7 +100,7 @@ pub(super) async fn run(args: ServeArgs, settings: &Settings) -> Result<Exit, Pr
     let failed = |error: &dyn std::fmt::Display| Problem::new(Exit::Failed, error.to_string());
     let part = part(&args.services);
     let at = store::choose(args.store, settings.database_url().map(str::to_owned), part)?;
-    let Opened { store, instance_id } = at.open(&env).await.map_err(|error| failed(&error))?;
+    let Opened { store, instance_id, records_at_once } = at.open(&env).await.map_err(|error| failed(&error))?;
     let client = connection::client(settings, &env, "orders")?;
     let mut builder = PubSub::builder(client.clone()).part(part).store(store).configured(settings.clone());
     builder = builder.compression(args.compression).grace(args.grace);
@@ -112,6 +112,9 @@ pub(super) async fn run(args: ServeArgs, settings: &Settings) -> Result<Exit, Pr
     }
     if let Some(id) = args.instance_id.or(instance_id) {
         builder = builder.instance_id(id);
+    }
+    if let Some(records) = records_at_once {
+        builder = builder.records_at_once(records);
     }
     let service = builder.start().await.map_err(|error| failed(&error))?;
     super::print_line(&format!("listening on http://{}", service.addr()));

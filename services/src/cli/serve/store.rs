@@ -21,12 +21,17 @@ pub(super) enum StoreAt {
     Memory,
 }
 
-/// A store, and the member id that goes with it.
+/// A store, and what goes with it.
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) store: Arc<dyn Store>,
     pub(super) instance_id: Option<String>,
+    /// How many records of a partition are worth storing at once, if the store has a word in it.
+    pub(super) records_at_once: Option<usize>,
 }
+
+/// PostgreSQL has so many connections for everything: more records at once would wait for one, and requests behind them.
+const POSTGRES_AT_ONCE: usize = 8;
 
 const DEFAULT_FILE: &str = "orders.redb";
 
@@ -63,15 +68,18 @@ impl StoreAt {
     pub(super) async fn open(&self, env: &Env) -> Result<Opened, StoreError> {
         match self {
             Self::Postgres(url) => {
-                Ok(Opened { store: Arc::new(LateStore::open(env, url.clone()).await?), instance_id: None })
+                let store = Arc::new(LateStore::open(env, url.clone()).await?);
+                Ok(Opened { store, instance_id: None, records_at_once: Some(POSTGRES_AT_ONCE) })
             }
             Self::Redb(path) => {
                 let store = RedbStore::open(env, path).await?;
                 // One process has the file at a time, so the member that has it is always the same one.
                 let instance_id = Some(kept_instance_id(&store, env).await?);
-                Ok(Opened { store: Arc::new(store), instance_id })
+                Ok(Opened { store: Arc::new(store), instance_id, records_at_once: None })
             }
-            Self::Memory => Ok(Opened { store: Arc::new(MemoryStore::new()), instance_id: None }),
+            Self::Memory => {
+                Ok(Opened { store: Arc::new(MemoryStore::new()), instance_id: None, records_at_once: None })
+            }
         }
     }
 }
