@@ -9,13 +9,27 @@ use ottla::{
 };
 use tokio::time::{Instant, timeout_at};
 
+/// What the leaders say.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Leaders {
+    /// There is none to ask.
+    Nobody,
+    /// Each answers.
+    Answer,
+    /// Some are missing or silent: their partitions, named.
+    Away(String),
+    /// Not one answers.
+    Silent(String),
+}
+
 /// Asks each leader of the topics this client works with where one of its logs ends. Names the partitions whose leaders
 /// are missing, or do not answer by `deadline`.
-pub(super) async fn unreachable(client: &Client, cluster: &Cluster, deadline: Instant) -> Option<String> {
+pub(super) async fn ask(client: &Client, cluster: &Cluster, deadline: Instant) -> Leaders {
     let (leaderless, led) = by_leader(cluster);
     if !leaderless.is_empty() {
-        return Some(format!("{} has no leader", named(&leaderless)));
+        return Leaders::Away(format!("{} has no leader", named(&leaderless)));
     }
+    let leaders = led.len();
     let asking = led.into_iter().map(|(leader, partitions)| async move {
         // One partition is enough to know that its leader answers.
         let first = partitions.first().map(|partition| (partition.clone(), OffsetSpec::Latest));
@@ -24,7 +38,13 @@ pub(super) async fn unreachable(client: &Client, cluster: &Cluster, deadline: In
         // Whatever it answers, it answers: a refusal is the business of whoever needs more.
         answered.is_err().then(|| format!("{} cannot be reached: its leader {leader} is silent", named(&partitions)))
     });
-    join_all(asking).await.into_iter().flatten().next()
+    let silent: Vec<String> = join_all(asking).await.into_iter().flatten().collect();
+    match (silent.len(), silent.into_iter().next()) {
+        (_, None) if leaders == 0 => Leaders::Nobody,
+        (_, None) => Leaders::Answer,
+        (count, Some(first)) if count == leaders => Leaders::Silent(first),
+        (_, Some(first)) => Leaders::Away(first),
+    }
 }
 
 /// The partitions without a leader, and those of each leader.

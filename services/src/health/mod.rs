@@ -8,6 +8,8 @@ use ottla::{Client, kafka::Cluster};
 use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 
+use self::leaders::Leaders;
+
 /// A service's health: the body of `/health`, `/health/live` and `/health/ready`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct HealthReport {
@@ -68,6 +70,9 @@ const FRESH: Duration = Duration::from_secs(1);
 /// A probe; with a wait for another one and the answer itself it stays below the 2 s promised.
 const PROBE_LIMIT: Duration = Duration::from_millis(1500);
 
+/// How long of that the metadata may take.
+const METADATA_LIMIT: Duration = Duration::from_millis(500);
+
 impl Health {
     /// The health of what uses `client`.
     pub fn new(client: Client) -> Self {
@@ -105,18 +110,29 @@ impl Health {
         {
             return result.clone();
         }
-        let metadata = self.client.metadata();
-        let deadline = Instant::now() + PROBE_LIMIT;
-        let result = match timeout_at(deadline, metadata.refresh_after(metadata.cluster().generation())).await {
-            Ok(Ok(cluster)) => match leaders::unreachable(&self.client, &cluster, deadline).await {
-                Some(trouble) => Err(trouble),
-                None => Ok(()),
-            },
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err(format!("no broker answers within {PROBE_LIMIT:?}")),
-        };
+        let result = self.ask().await;
         *last = Some((Instant::now(), result.clone()));
         result
+    }
+
+    /// Asks for the cluster's metadata, then the leaders it names. The broker that is asked for metadata may be the one
+    /// that is silent: then those are asked that were known before.
+    async fn ask(&self) -> Result<(), String> {
+        let (metadata, now) = (self.client.metadata(), Instant::now());
+        let known = metadata.cluster();
+        let refreshed = timeout_at(now + METADATA_LIMIT, metadata.refresh_after(known.generation())).await;
+        let (cluster, is_fresh) = match refreshed {
+            Ok(Ok(cluster)) => (cluster, true),
+            Ok(Err(error)) => return Err(error.to_string()),
+            Err(_) => (known, false),
+        };
+        match leaders::ask(&self.client, &cluster, now + PROBE_LIMIT).await {
+            Leaders::Answer => Ok(()),
+            Leaders::Nobody if is_fresh => Ok(()),
+            Leaders::Silent(trouble) if is_fresh => Err(trouble),
+            Leaders::Away(trouble) => Err(trouble),
+            Leaders::Nobody | Leaders::Silent(_) => Err(format!("no broker answers within {PROBE_LIMIT:?}")),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What those see who watch the services: health in an outage, metrics, logs.
 
+mod leader;
 mod logs;
 mod manifests;
 mod metrics;
@@ -21,6 +22,8 @@ pub(crate) fn tests(suite: &mut Suite) {
     let silent = outage::brokers_that_are_silent_fail_readiness_and_never_liveness;
     let name = "observability::brokers_that_are_silent_fail_readiness_and_never_liveness";
     suite.long_test(name, alone.pause(), limit, silent);
+    let leader = leader::a_silent_leader_is_named_by_readiness_until_it_answers;
+    suite.long_test("observability::a_silent_leader_is_named_by_readiness_until_it_answers", Needs::ANY, limit, leader);
     let scrape = metrics::every_metric_of_rules_and_dashboard_is_in_a_live_scrape;
     suite.long_test("observability::every_metric_of_rules_and_dashboard_is_in_a_live_scrape", alone, limit, scrape);
     let logs = logs::json_logs_carry_an_orders_ids_from_its_request_to_its_record;
