@@ -42,6 +42,8 @@ pub struct Offers {
     pub own_postgres: bool,
     /// File systems can be mounted.
     pub mounts: bool,
+    /// There is a release build of the command.
+    pub release_binary: bool,
 }
 
 /// What a test asks of its lane.
@@ -59,6 +61,7 @@ pub struct Needs {
     postgres: bool,
     own_postgres: bool,
     mounts: bool,
+    release_binary: bool,
     alone: bool,
 }
 
@@ -77,6 +80,7 @@ impl Needs {
         postgres: false,
         own_postgres: false,
         mounts: false,
+        release_binary: false,
         alone: false,
     };
 
@@ -152,6 +156,12 @@ impl Needs {
         Self { mounts: true, ..self }
     }
 
+    /// Only what users run reaches what is measured.
+    #[must_use]
+    pub const fn release_binary(self) -> Self {
+        Self { release_binary: true, ..self }
+    }
+
     /// No other test runs meanwhile: it uses topics and groups whose names are not its own.
     #[must_use]
     pub const fn alone(self) -> Self {
@@ -178,6 +188,7 @@ impl Needs {
             (self.postgres && !offers.postgres, "PostgreSQL".to_owned()),
             (self.own_postgres && !offers.own_postgres, "a PostgreSQL to stop".to_owned()),
             (self.mounts && !offers.mounts, "root, to mount".to_owned()),
+            (self.release_binary && !offers.release_binary, "a release build in OTTLA_TEST_BINARY".to_owned()),
         ]
         .into_iter()
         .filter_map(|(lacks, what)| lacks.then_some(what))
@@ -271,6 +282,7 @@ mod tests {
             postgres: false,
             own_postgres: false,
             mounts: false,
+            release_binary: false,
         };
         let full = Offers {
             nodes: 3,
@@ -285,6 +297,7 @@ mod tests {
             postgres: true,
             own_postgres: true,
             mounts: true,
+            release_binary: true,
         };
         assert_eq!(Needs::ANY.unmet(bare), None);
         let much = Needs::ANY
@@ -298,10 +311,11 @@ mod tests {
             .go()
             .postgres()
             .own_postgres()
-            .mounts();
+            .mounts()
+            .release_binary();
         assert_eq!(much.unmet(full), None);
         let missing = much.unmet(bare);
-        let all = "3 nodes, nodes that can be restarted, nodes that can be paused, Apache Kafka, Kafka's tools, kcat, Python's clients, Go's client, PostgreSQL, a PostgreSQL to stop, root, to mount";
+        let all = "3 nodes, nodes that can be restarted, nodes that can be paused, Apache Kafka, Kafka's tools, kcat, Python's clients, Go's client, PostgreSQL, a PostgreSQL to stop, root, to mount, a release build in OTTLA_TEST_BINARY";
         assert_eq!(missing.as_deref(), Some(all));
     }
 

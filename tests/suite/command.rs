@@ -15,9 +15,17 @@ pub(crate) fn is_asked_for() -> bool {
     std::env::var_os(AS_COMMAND).is_some()
 }
 
+/// Names a build of the command to be used instead of this one: a release build.
+const BINARY: &str = "OTTLA_TEST_BINARY";
+
+/// Whether the command is another build than this one.
+pub(crate) fn names_a_binary() -> bool {
+    std::env::var_os(BINARY).is_some()
+}
+
 /// The command's binary and the variable that gives it its role: the one that `OTTLA_TEST_BINARY` names, else this one.
 pub(crate) fn program() -> io::Result<(PathBuf, Option<(&'static str, &'static str)>)> {
-    match std::env::var_os("OTTLA_TEST_BINARY") {
+    match std::env::var_os(BINARY) {
         Some(binary) => Ok((std::path::absolute(binary)?, None)),
         None => Ok((std::env::current_exe()?, Some((AS_COMMAND, "1")))),
     }

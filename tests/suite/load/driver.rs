@@ -92,8 +92,9 @@ impl Told {
     }
 
     /// The latency below which half, and 99 of a hundred, of the answers came.
-    pub(super) fn latencies(&mut self) -> (Duration, Duration) {
-        (quantile(&mut self.latencies, 0.5), quantile(&mut self.latencies, 0.99))
+    pub(super) fn latencies(&self) -> (Duration, Duration) {
+        let mut latencies = self.latencies.clone();
+        (quantile(&mut latencies, 0.5), quantile(&mut latencies, 0.99))
     }
 
     /// Adds what was told later.

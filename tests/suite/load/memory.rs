@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use libtest_mimic::Failed;
 use ottla_tests::trend::slope;
@@ -8,10 +8,12 @@ use tokio::{
 };
 
 use super::{
+    RATE,
     driver::{Driver, Told},
-    rate,
 };
 use crate::{
+    command,
+    fixture::{child::Signal, ports},
     harness::{Context, Outcome},
     support::{Process, shop},
 };
@@ -21,53 +23,129 @@ const WARM_UP: Duration = Duration::from_secs(90);
 /// MiB a minute.
 const GROWTH: f64 = 1.0;
 const MIB: f64 = 1024.0 * 1024.0;
+/// What the broker in memory may take for records, in MiB: so much comes in well within the warm-up.
+const CAP: &str = "32";
 
 pub(super) async fn memory_does_not_grow_under_orders(cx: Context) -> Outcome {
-    let measured = Duration::from_secs(cx.size().of(60, 600));
     let mut service = Process::together(&cx, "memory")?;
     service.up().await?;
-    shop::seed(service.port()).await?;
-    let driver = Driver::new(&cx, service.port(), rate());
-    let (over, running) = watch::channel(false);
-    let watching = async {
-        let watched = watch(&service, &driver, measured).await;
-        over.send_replace(true);
-        watched
-    };
-    let (watched, ()) = tokio::join!(watching, driver.run(running));
-    let (samples, mut told) = watched?;
-    let (p50, p99) = told.latencies();
-    let a_minute = slope(&samples) / MIB;
-    let seconds = measured.as_secs();
-    let (accepted, others) = (told.count(Some(202)), told.orders.len() - told.count(Some(202)));
-    let last = samples.last().map_or(0.0, |sample| sample.1 / MIB);
-    cx.figure(&format!(
-        "{} orders a second offered for {seconds} s, {} accepted a second, {others} not; p50 {p50:?}, p99 {p99:?}; \
-         {last:.1} MiB resident, growing {a_minute:.2} MiB a minute ({} samples)",
-        rate(),
-        accepted as u64 / seconds,
-        samples.len(),
-    ));
-    assert_eq!(told.count(None), 0, "orders without an answer");
-    assert!(accepted > others * 100, "{others} of {} orders were not accepted", told.orders.len());
-    assert!(a_minute < GROWTH, "memory grows {a_minute:.2} MiB a minute: {samples:?}");
+    let measured = measure(&cx, &service, &[]).await?;
+    cx.figure(&measured.text("serve pubsub"));
+    measured.check("serve pubsub", 0)?;
     service.end().await?;
     service.forget(&cx).await
 }
 
-/// The resident bytes of the service each second, by minutes, and what was answered meanwhile.
-async fn watch(service: &Process, driver: &Driver<'_>, measured: Duration) -> Result<(Vec<(f64, f64)>, Told), Failed> {
-    let (mut samples, mut told) = (Vec::new(), Told::default());
+pub(super) async fn a_full_broker_does_not_grow_under_orders(cx: Context) -> Outcome {
+    let dir = cx.fixture().dir("capped-broker")?;
+    let listen = format!("127.0.0.1:{}", ports::free(1)?.first().ok_or("no port")?);
+    let mut broker = command::start(&["broker", "--listen", &listen, "--memory", CAP], &dir, &dir.join("log"))?;
+    let mut service = Process::together_on(&cx, "capped", &listen)?;
+    service.up().await?;
+    let measured = measure(&cx, &service, &[broker.pid()]).await?;
+    cx.figure(&measured.text(&format!("serve pubsub, broker --memory {CAP}")));
+    measured.check("serve pubsub", 0)?;
+    measured.check("broker", 1)?;
+    service.end().await?;
+    broker.signal(Signal::Term)?;
+    assert!(broker.wait().await?.success(), "{}", broker.tail(20));
+    Ok(())
+}
+
+/// What a minute or ten under orders have shown.
+struct Measured {
+    seconds: u64,
+    told: Told,
+    /// By process: resident bytes by minutes.
+    resident: Vec<Vec<(f64, f64)>>,
+    /// Records that wait for the consumer at the end.
+    lag: u64,
+}
+
+/// Puts orders on `service` and watches its memory, and that of `others` by their process ids.
+async fn measure(cx: &Context, service: &Process, others: &[u32]) -> Result<Measured, Failed> {
+    let seconds = cx.size().of(60, 600);
+    shop::seed(service.port()).await?;
+    let driver = Driver::new(cx, service.port(), RATE);
+    let (over, running) = watch::channel(false);
+    let processes: Vec<u32> = [service.pid()?].iter().chain(others).copied().collect();
+    let watching = async {
+        let watched = watch(&processes, &driver, Duration::from_secs(seconds)).await;
+        over.send_replace(true);
+        watched
+    };
+    let (watched, ()) = tokio::join!(watching, driver.run(running));
+    let (resident, told) = watched?;
+    Ok(Measured { seconds, told, resident, lag: shop::lag(service.port()).await? })
+}
+
+/// The resident bytes of each process each second, by minutes, and what was answered meanwhile.
+async fn watch(
+    processes: &[u32],
+    driver: &Driver<'_>,
+    measured: Duration,
+) -> Result<(Vec<Vec<(f64, f64)>>, Told), Failed> {
+    let (mut samples, mut told) = (vec![Vec::new(); processes.len()], Told::default());
     let mut turns = interval(Duration::from_secs(1));
     let started = Instant::now();
     while started.elapsed() < WARM_UP + measured {
         turns.tick().await;
-        let bytes = service.resident_bytes()?;
         let since = driver.take();
         if let Some(after) = started.elapsed().checked_sub(WARM_UP) {
-            samples.push((after.as_secs_f64() / 60.0, bytes as f64));
+            for (samples, pid) in samples.iter_mut().zip(processes) {
+                samples.push((after.as_secs_f64() / 60.0, resident_bytes(*pid)? as f64));
+            }
             told.append(since);
         }
     }
     Ok((samples, told))
+}
+
+/// The memory that a process has, in bytes.
+fn resident_bytes(pid: u32) -> Result<u64, Failed> {
+    let status = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+    let kibibytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
+    Ok(kibibytes * 1024)
+}
+
+impl Measured {
+    fn growth(&self, process: usize) -> f64 {
+        self.resident.get(process).map_or(f64::INFINITY, |samples| slope(samples) / MIB)
+    }
+
+    fn text(&self, what: &str) -> String {
+        let (p50, p99) = self.told.latencies();
+        let accepted = self.told.count(Some(202));
+        let memory: Vec<_> = (0..self.resident.len())
+            .map(|process| {
+                let last = self.resident.get(process).and_then(|samples| samples.last());
+                format!(
+                    "{:.1} MiB, growing {:.2} MiB a minute",
+                    last.map_or(0.0, |last| last.1 / MIB),
+                    self.growth(process)
+                )
+            })
+            .collect();
+        format!(
+            "{what}: {RATE} orders a second offered for {} s, {} accepted a second, {} not; p50 {p50:?}, p99 {p99:?}; \
+             lag {} at the end; resident {}",
+            self.seconds,
+            accepted as u64 / self.seconds,
+            self.told.orders.len() - accepted,
+            self.lag,
+            memory.join("; ")
+        )
+    }
+
+    /// What must hold of the process: its memory stays, whatever was offered.
+    fn check(&self, name: &str, process: usize) -> Outcome {
+        let accepted = self.told.count(Some(202));
+        let others = self.told.orders.len() - accepted;
+        assert_eq!(self.told.count(None), 0, "orders without an answer");
+        assert!(accepted > others * 100, "{others} of {} orders were not accepted", self.told.orders.len());
+        let growth = self.growth(process);
+        assert!(growth < GROWTH, "{name} grows {growth:.2} MiB a minute: {:?}", self.resident.get(process));
+        Ok(())
+    }
 }

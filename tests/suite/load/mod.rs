@@ -8,21 +8,24 @@ use std::time::Duration;
 
 use ottla_tests::lane::Needs;
 
-use crate::harness::Suite;
+use crate::{command, harness::Suite};
 
 pub(crate) fn tests(suite: &mut Suite) {
     let alone = Needs::ANY.alone();
+    let (limit, release) = (Duration::from_secs(1_200), alone.release_binary());
     let memory = memory::memory_does_not_grow_under_orders;
-    // With a broker that remembers in a process of its own; and `cargo test` of a newcomer is two minutes shorter.
-    let needs = alone.real_kafka();
-    suite.long_test("load::memory_does_not_grow_under_orders", needs, Duration::from_secs(1_200), memory);
+    suite.long_test("load::memory_does_not_grow_under_orders", release.real_kafka(), limit, memory);
+    let full = memory::a_full_broker_does_not_grow_under_orders;
+    suite.long_test("load::a_full_broker_does_not_grow_under_orders", release, limit, full);
     let ending = ending::sigterm_under_orders_ends_in_time_and_loses_nothing;
     let name = "load::sigterm_under_orders_ends_in_time_and_loses_nothing";
     suite.long_test(name, alone, Duration::from_secs(300), ending);
 }
 
-/// Orders a second: what is promised of a release build, which `OTTLA_TEST_BINARY` names; a build for tests does not
-/// reach it, and shows the same with fewer.
+/// Orders a second, as promised of a release build.
+const RATE: u32 = 2_000;
+
+/// A build for tests does not reach it, and shows the same of its end with fewer.
 fn rate() -> u32 {
-    if std::env::var_os("OTTLA_TEST_BINARY").is_some() { 2_000 } else { 50 }
+    if command::names_a_binary() { RATE } else { 50 }
 }

@@ -56,9 +56,14 @@ impl Process {
 
     /// The whole system in one process on the lane's brokers, its rows in a redb file of its own.
     pub(crate) fn together(cx: &Context, name: &str) -> Result<Self, Failed> {
-        let (dir, brokers) = (cx.fixture().dir(name)?, cx.fixture().addresses().join(","));
+        Self::together_on(cx, name, &cx.fixture().addresses().join(","))
+    }
+
+    /// The same on other brokers.
+    pub(crate) fn together_on(cx: &Context, name: &str, brokers: &str) -> Result<Self, Failed> {
+        let dir = cx.fixture().dir(name)?;
         let store = format!("redb:{}", dir.join(STORE).display());
-        Ok(Self::new(dir, free_port()?, "pubsub", &store, &brokers))
+        Ok(Self::new(dir, free_port()?, "pubsub", &store, brokers))
     }
 
     /// The same with its rows in memory: it leaves its groups when it ends, and forgets.
@@ -160,12 +165,9 @@ impl Process {
         Ok(status.code())
     }
 
-    /// The memory that it has, in bytes.
-    pub(crate) fn resident_bytes(&self) -> Result<u64, Failed> {
-        let status = self.proc("status")?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
-        let kibibytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
-        Ok(kibibytes * 1024)
+    /// Its process id.
+    pub(crate) fn pid(&self) -> Result<u32, Failed> {
+        Ok(self.process.as_ref().ok_or("the service does not run")?.pid())
     }
 
     /// The time that it has been on a processor, in clock ticks of 10 ms.

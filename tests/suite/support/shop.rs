@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use libtest_mimic::Failed;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -48,4 +49,13 @@ pub(crate) async fn until(port: u16, path: &str, limit: Duration, wanted: impl F
         }
         sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// The records of `orders` that wait for the consumer, as the service at `port` counts them.
+pub(crate) async fn lag(port: u16) -> Result<u64, Failed> {
+    let metrics = http::request(port, "GET", "/metrics", None).await?;
+    let of_orders =
+        metrics.body.lines().filter(|line| line.starts_with(r#"kafka_consumer_lag{group="orders-consumer-group""#));
+    let lags: Vec<u64> = of_orders.filter_map(|line| line.rsplit(' ').next()?.parse().ok()).collect();
+    if lags.is_empty() { Err("no lag is told".into()) } else { Ok(lags.iter().sum()) }
 }
