@@ -46,22 +46,30 @@ impl Claims {
     /// Takes `id` for this order.
     pub(super) async fn take(&self, id: Uuid, requested: Requested, at: Timestamp) -> Result<Claim, Refusal> {
         let key = rows::order_key(id);
-        let state = OrderState { status: OrderStatus::Pending, at, requested: Some(requested), reason: None };
-        let text = rows::text(&state)?;
+        let status = OrderStatus::Pending;
+        let mut state = OrderState { status, at, requested: Some(requested), reason: None, shared: false };
         for _ in 0..CONFLICTS {
             let (known, expected) = self.read(&key).await?;
-            match known {
+            let claim = match known {
                 Some(OrderState { requested: Some(other), .. }) if Some(&other) != state.requested.as_ref() => {
                     return Err(Refusal::OtherOrder);
                 }
-                Some(OrderState { requested: Some(_), status, .. }) => {
-                    let published = status != OrderStatus::Pending || self.recent().contains(id);
-                    return Ok(if published { Claim::Accepted } else { Claim::Repeated });
+                Some(OrderState { requested: Some(_), status: OrderStatus::Stored, .. }) => return Ok(Claim::Accepted),
+                Some(OrderState { requested: Some(_), status: OrderStatus::Pending, shared, .. }) => {
+                    let claim = if self.recent().contains(id) { Claim::Accepted } else { Claim::Repeated };
+                    if claim == Claim::Accepted || shared {
+                        return Ok(claim);
+                    }
+                    claim
                 }
-                Some(_) | None => {}
-            }
-            match self.store.apply(Unit::new().put_if(ORDER_STATES, key.clone(), expected, text.clone())).await {
-                Ok(()) => return Ok(Claim::New),
+                // What was dead-lettered may have been a stranger's record under this order's key.
+                Some(OrderState { requested: Some(_), .. }) => Claim::Repeated,
+                Some(_) | None => Claim::New,
+            };
+            state.shared = claim == Claim::Repeated;
+            let text = rows::text(&state)?;
+            match self.store.apply(Unit::new().put_if(ORDER_STATES, key.clone(), expected, text)).await {
+                Ok(()) => return Ok(claim),
                 Err(error) if error.is_conflict() => {}
                 Err(error) => return Err(error.into()),
             }
@@ -74,7 +82,8 @@ impl Claims {
         self.recent().add(id);
     }
 
-    /// Gives back an id whose order was certainly not published. Only for readers: a claim that stays hinders nobody.
+    /// Gives back an id whose order was certainly not published, unless another request counts on the claim: it may
+    /// have published the order. Only for readers: a claim that stays hinders nobody.
     pub(super) async fn release(&self, id: Uuid) {
         if let Err(error) = self.try_release(id).await {
             tracing::warn!(order = %id, %error, "not published, but still pending in the store");
@@ -84,7 +93,7 @@ impl Claims {
     async fn try_release(&self, id: Uuid) -> Result<(), StoreError> {
         let key = rows::order_key(id);
         let (known, expected) = self.read(&key).await?;
-        if known.is_none_or(|state| state.status != OrderStatus::Pending) {
+        if known.is_none_or(|state| state.status != OrderStatus::Pending || state.shared) {
             return Ok(());
         }
         self.store.apply(Unit::new().delete(ORDER_STATES, key, expected)).await
@@ -170,6 +179,32 @@ mod tests {
         one.take(id, requested(1), now()).await.expect("free");
         one.release(id).await;
         assert_eq!(two.take(id, requested(2), now()).await.expect("free again"), Claim::New);
+    }
+
+    #[tokio::test]
+    async fn a_claim_that_another_request_counts_on_is_not_given_back() {
+        let (one, two) = instances();
+        let id = Uuid::from_u128(1);
+        assert_eq!(one.take(id, requested(1), now()).await.expect("free"), Claim::New);
+        assert_eq!(two.take(id, requested(1), now()).await.expect("the same order"), Claim::Repeated);
+        // The second publishes it; the first could not, and says so.
+        one.release(id).await;
+        assert!(matches!(one.take(id, requested(2), now()).await, Err(Refusal::OtherOrder)));
+        assert_eq!(one.take(id, requested(1), now()).await.expect("the same order"), Claim::Repeated);
+    }
+
+    #[tokio::test]
+    async fn a_dead_letter_under_an_orders_key_is_no_proof_that_the_order_was_published() {
+        let (one, _) = instances();
+        let id = Uuid::from_u128(1);
+        one.take(id, requested(1), now()).await.expect("free");
+        let (known, expected) = one.read(&rows::order_key(id)).await.expect("reads");
+        let dead = OrderState { status: OrderStatus::DeadLettered, ..known.expect("claimed") };
+        let text = rows::text(&dead).expect("JSON");
+        let marked = Unit::new().put_if(ORDER_STATES, rows::order_key(id), expected, text);
+        one.store.apply(marked).await.expect("marked");
+        assert_eq!(one.take(id, requested(1), now()).await.expect("the same order"), Claim::Repeated);
+        assert!(matches!(one.take(id, requested(2), now()).await, Err(Refusal::OtherOrder)));
     }
 
     #[test]

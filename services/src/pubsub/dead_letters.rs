@@ -69,7 +69,7 @@ async fn write(store: &Arc<dyn Store>, note: &Note, at: Timestamp) -> Result<(),
         }
         let requested = known.and_then(|state| state.requested);
         let reason = Some(note.reason.clone());
-        let state = OrderState { status: OrderStatus::DeadLettered, at, requested, reason };
+        let state = OrderState { status: OrderStatus::DeadLettered, at, requested, reason, shared: false };
         match store.apply(Unit::new().put_if(ORDER_STATES, key.clone(), expected, rows::text(&state)?)).await {
             Err(error) if error.is_conflict() && conflicts < CONFLICTS => conflicts += 1,
             result => return result,
@@ -92,7 +92,7 @@ mod tests {
         let (env, store): (_, Arc<dyn Store>) = (Env::system(), Arc::new(MemoryStore::new()));
         let (fresh, stored) = (Uuid::from_u128(1), Uuid::from_u128(2));
         let at = Timestamp::saturating_from_millis(0);
-        let done = OrderState { status: OrderStatus::Stored, at, requested: None, reason: None };
+        let done = OrderState { status: OrderStatus::Stored, at, requested: None, reason: None, shared: false };
         let row = Unit::new().put(ORDER_STATES, rows::order_key(stored), rows::text(&done).expect("JSON"));
         store.apply(row).await.expect("applies");
 

@@ -43,6 +43,7 @@ impl Handler<Event<Order>> for StoreOrder {
             at: stored_at,
             requested: Some(Requested::from(event.data())),
             reason: None,
+            shared: false,
         };
         store.put_if(ORDERS, key.clone(), Expected::Absent, rows::text(&row)?)?;
         store.put(ORDER_STATES, key, rows::text(&state)?)?;

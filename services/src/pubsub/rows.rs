@@ -86,6 +86,9 @@ pub struct OrderState {
     /// Why it is where it is, if it is dead-lettered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Whether more than one request has claimed the pending order: none of them may give it back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shared: bool,
 }
 
 /// How far an order has come.

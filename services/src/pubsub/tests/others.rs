@@ -61,7 +61,8 @@ async fn an_orders_status_follows_the_store() {
     let at = Timestamp::from_millis(1_705_314_600_000).expect("a year we know");
     let record = serde_json::value::RawValue::from_string(r#"{"unit_price":1.10}"#.into()).expect("JSON");
     let id = |n| uuid::Uuid::from_u128(n);
-    let dead = OrderState { status: OrderStatus::DeadLettered, at, requested: None, reason: Some("schema".into()) };
+    let (status, reason) = (OrderStatus::DeadLettered, Some("schema".into()));
+    let dead = OrderState { status, at, requested: None, reason, shared: false };
     let stored = StoredOrder { partition: 2, offset: 7, stored_at: at, attempts: 1, handler_runs: 1, record };
     let unit = Unit::new()
         .put(ORDER_STATES, order_key(id(1)), text(&dead).expect("JSON"))
