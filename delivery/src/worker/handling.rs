@@ -2,7 +2,7 @@
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
-use ottla_kafka_core::{Error, ErrorKind, TopicPartition};
+use ottla_kafka_core::{Error, ErrorCode, ErrorKind, TopicPartition};
 use tokio::{
     sync::{oneshot, watch},
     time::Instant,
@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     dead_letter::FailureHistory,
+    outgoing::OutgoingRecord,
     record::DeliveryRecord,
     settlement::{Acked, Settled},
 };
@@ -155,9 +156,14 @@ impl Handling {
                 Ok(copy) => return Ok(copy),
                 Err(error) => {
                     outages = outages.saturating_add(1);
-                    if is_the_records_fault(&error) {
+                    if error.code() == Some(ErrorCode::INVALID_TIMESTAMP) {
+                        // Its topic is stricter than the record's, or a clock went back: the time of the copy will do,
+                        // as a header keeps the record's own.
+                        letter.timestamp = None;
+                    } else if is_the_records_fault(&error) {
                         // The headers may be what made it too large, or a lower level than its record's.
-                        letter = letters.smallest(record, failure, group);
+                        let timestamp = letter.timestamp;
+                        letter = OutgoingRecord { timestamp, ..letters.smallest(record, failure, group) };
                     }
                     if outages > 1 || !is_the_records_fault(&error) {
                         self.stalled_by(record, &letter.topic, error).await;

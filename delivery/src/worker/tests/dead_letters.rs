@@ -126,6 +126,21 @@ async fn a_dead_letter_that_is_too_large_goes_without_its_text() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_dead_letter_of_a_time_that_its_topic_refuses_has_its_own_time() {
+    let world = World::new();
+    let (running, script) = world.run(async |_, _| Err(HandlerError::reject("no")));
+    world.change(|seen| seen.latest = Some(5_000));
+    script.assign([0]);
+    script.record(DeliveryRecord::new(orders(0), 0, 9_999_999_999_999));
+    script.record(DeliveryRecord::new(orders(0), 1, 4_000));
+    world.until_committed(0, 2).await;
+    let letters = world.see(|seen| seen.published.clone());
+    assert_eq!(letters.iter().map(|letter| letter.timestamp).collect::<Vec<_>>(), [None, Some(4_000)]);
+    assert_eq!(text(&letters[0], "ottla-dlq-source-timestamp"), "9999999999999");
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_dead_letter_has_the_codec_of_its_record() {
     let world = World::new();
     let (running, script) = world.run(async |_, _| Err(HandlerError::reject("no")));

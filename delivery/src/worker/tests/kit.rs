@@ -53,6 +53,8 @@ pub(super) struct Seen {
     pub(super) failed_commits: u32,
     /// The producer takes at most so many bytes of a record.
     pub(super) max_record: Option<usize>,
+    /// The latest timestamp that the brokers take.
+    pub(super) latest: Option<i64>,
 }
 
 /// The world. Clones are the same one.
@@ -347,6 +349,9 @@ impl Sink for World {
                 Some(Some(error)) => return Err(error),
                 None if limit.is_some_and(|limit| record.size() > limit) => {
                     return Err(Error::broker(ErrorCode::MESSAGE_TOO_LARGE, "Produce"));
+                }
+                None if self.see(|seen| seen.latest.is_some_and(|latest| record.timestamp > Some(latest))) => {
+                    return Err(Error::broker(ErrorCode::INVALID_TIMESTAMP, "Produce"));
                 }
                 None => {}
             }
