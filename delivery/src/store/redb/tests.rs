@@ -1,6 +1,6 @@
 use std::{
     io,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use redb::{StorageBackend, backends::FileBackend};
@@ -80,24 +80,16 @@ async fn units_that_share_a_commit_stand_alone() {
 async fn a_full_disk_is_a_typed_error_and_passes_when_there_is_room() {
     let env = Env::system();
     let place = Place::new(&env);
-    let full = Arc::new(AtomicBool::new(false));
-    let opener = {
-        let full = Arc::clone(&full);
-        move |path: &std::path::Path| {
-            let file = std::fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
-            let backend = FullDisk { inner: FileBackend::new(file)?, full: Arc::clone(&full) };
-            redb::Builder::new().create_with_backend(backend)
-        }
-    };
-    let store = RedbStore::open_with(&env, place.0.clone(), Box::new(opener)).await.expect("opens");
+    let disk = Disk::default();
+    let store = disk.store(&env, &place).await;
     store.apply(Unit::new().append("log", "before")).await.expect("applied");
-    full.store(true, Ordering::SeqCst);
+    disk.full.store(true, Ordering::SeqCst);
     for _ in 0..3 {
         let error = store.apply(Unit::new().append("log", vec![0; 100_000])).await.expect_err("no room");
         assert!(matches!(error, StoreError::Full { .. }), "{error:?}");
         assert!(!error.maybe_applied());
     }
-    full.store(false, Ordering::SeqCst);
+    disk.full.store(false, Ordering::SeqCst);
     store.apply(Unit::new().append("log", "after")).await.expect("there is room again");
     let entries = store.read("log", 1, 10).await.expect("entries");
     let values: Vec<_> = entries.iter().map(|entry| (entry.sequence, &entry.value[..])).collect();
@@ -105,20 +97,70 @@ async fn a_full_disk_is_a_typed_error_and_passes_when_there_is_room() {
     store.close().await;
 }
 
-/// A file on a disk that may be full.
-#[derive(Debug)]
-struct FullDisk {
-    inner: FileBackend,
-    full: Arc<AtomicBool>,
+#[tokio::test]
+async fn units_that_wait_together_are_one_commit_and_wait_for_the_disk_once() {
+    let (env, disk) = (Env::system(), Disk::default());
+    let place = Place::new(&env);
+    let store = disk.store(&env, &place).await;
+    let before = disk.syncs.load(Ordering::SeqCst);
+    store.apply(Unit::new().append("log", "alone")).await.expect("applied");
+    let alone = disk.syncs.load(Ordering::SeqCst) - before;
+    assert!(alone > 0, "a unit is on the disk when it is applied");
+    let units = (0..200).map(|i| store.apply(Unit::new().append("log", format!("{i}"))));
+    let results = futures_util::future::join_all(units).await;
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+    let together = disk.syncs.load(Ordering::SeqCst) - before - alone;
+    assert!(together <= 10 * alone, "200 units waited for the disk {together} times, one alone {alone} times");
+    store.close().await;
 }
 
-impl FullDisk {
-    fn room(&self) -> io::Result<()> {
-        if self.full.load(Ordering::SeqCst) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+#[tokio::test]
+async fn a_commit_that_fails_is_told_to_each_of_its_units() {
+    let (env, disk) = (Env::system(), Disk::default());
+    let place = Place::new(&env);
+    let store = disk.store(&env, &place).await;
+    disk.full.store(true, Ordering::SeqCst);
+    let units = (0..50).map(|_| store.apply(Unit::new().append("log", vec![0; 10_000])));
+    for result in futures_util::future::join_all(units).await {
+        assert!(matches!(&result, Err(error @ StoreError::Full { .. }) if !error.maybe_applied()), "{result:?}");
+    }
+    disk.full.store(false, Ordering::SeqCst);
+    assert_eq!(store.read("log", 1, 10).await, Ok(Vec::new()), "nothing of it is left");
+    store.close().await;
+}
+
+/// A disk that may be full and counts how often it is waited for.
+#[derive(Clone, Debug, Default)]
+struct Disk {
+    full: Arc<AtomicBool>,
+    syncs: Arc<AtomicUsize>,
+}
+
+impl Disk {
+    async fn store(&self, env: &Env, place: &Place) -> RedbStore {
+        let disk = self.clone();
+        let opener = move |path: &std::path::Path| {
+            let file = std::fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+            redb::Builder::new().create_with_backend(OnDisk { inner: FileBackend::new(file)?, disk: disk.clone() })
+        };
+        RedbStore::open_with(env, place.0.clone(), Box::new(opener)).await.expect("opens")
     }
 }
 
-impl StorageBackend for FullDisk {
+/// A file on such a disk.
+#[derive(Debug)]
+struct OnDisk {
+    inner: FileBackend,
+    disk: Disk,
+}
+
+impl OnDisk {
+    fn room(&self) -> io::Result<()> {
+        if self.disk.full.load(Ordering::SeqCst) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+}
+
+impl StorageBackend for OnDisk {
     fn len(&self) -> io::Result<u64> {
         self.inner.len()
     }
@@ -133,6 +175,7 @@ impl StorageBackend for FullDisk {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        self.disk.syncs.fetch_add(1, Ordering::SeqCst);
         self.inner.sync_data()
     }
 
