@@ -12,6 +12,7 @@ use crate::{fixture::postgres::sql, harness::Context, store::database};
 pub(super) const ROWS: &[Row] = &[
     ("PostgresStore::close", |cx| Box::pin(close(cx))),
     ("PostgresStoreBuilder::connect", |cx| Box::pin(connect(cx))),
+    ("PostgresStoreBuilder::connect_lazy", |cx| Box::pin(connect_lazy(cx))),
     ("apply", |cx| Box::pin(apply(cx))),
 ];
 
@@ -22,6 +23,20 @@ async fn connect(cx: Context) -> Result<usize, Failed> {
         let builder = || PostgresStore::builder(&url).tables(["orders"]);
         let ended = dropped_after(awaits, builder().connect(cx.env())).await.transpose()?.is_some();
         let store = builder().connect(cx.env()).await?;
+        store.apply(Unit::new().put("orders", "k", "v")).await?;
+        store.close().await;
+        Ok(ended)
+    })
+    .await
+}
+
+/// A first call that was dropped has prepared the database or not, and the next one does the rest.
+async fn connect_lazy(cx: Context) -> Result<usize, Failed> {
+    at_every_await(async |awaits| {
+        let url = database(&cx).await?;
+        let builder = || PostgresStore::builder(&url).tables(["orders"]);
+        let ended = dropped_after(awaits, builder().connect_lazy(cx.env())).await.transpose()?.is_some();
+        let store = builder().connect_lazy(cx.env()).await?;
         store.apply(Unit::new().put("orders", "k", "v")).await?;
         store.close().await;
         Ok(ended)

@@ -15,6 +15,9 @@ pub(crate) fn tests(suite: &mut Suite) {
     let alone = Needs::ANY.alone();
     let in_order = signals::a_signal_ends_the_service_in_order_with_0;
     suite.long_test("operations::a_signal_ends_the_service_in_order_with_0", alone, limit, in_order);
+    let apart = signals::a_signal_ends_each_service_in_order_with_0;
+    let name = "operations::a_signal_ends_each_service_in_order_with_0";
+    suite.long_test(name, alone.postgres(), limit, apart);
     let second = signals::a_second_signal_ends_it_at_once_with_130;
     suite.test("operations::a_second_signal_ends_it_at_once_with_130", Needs::ANY, second);
     let grace = signals::what_is_not_done_within_the_grace_is_left_with_1;

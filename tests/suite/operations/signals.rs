@@ -40,6 +40,36 @@ pub(super) async fn a_signal_ends_the_service_in_order_with_0(cx: Context) -> Ou
     Ok(())
 }
 
+pub(super) async fn a_signal_ends_each_service_in_order_with_0(cx: Context) -> Outcome {
+    for signals in [[Signal::Term, Signal::Int], [Signal::Int, Signal::Term]] {
+        let services = Process::apart(&cx).await?;
+        let port = services[0].port();
+        shop::seed(port).await?;
+        let ids: Vec<_> = (0..20).map(|_| cx.env().uuid().to_string()).collect();
+        let orders: Vec<_> = ids.iter().map(|id| shop::order(id)).collect();
+        for answer in join_all(orders.iter().map(|order| http::request(port, "POST", "/orders", Some(order)))).await {
+            assert_eq!(answer?.status, 202);
+        }
+        for ((mut service, name), signal) in services.into_iter().zip(["producer", "consumer"]).zip(signals) {
+            let mut idle = Connection::open(service.port()).await?;
+            idle.get("/health/live").await?;
+            let mut half = Connection::open(service.port()).await?;
+            half.send(b"PUT /inventory/a HTTP/1.1\r\nHost: a\r\n").await?;
+            if name == "consumer" {
+                // What the producer acknowledged before its end is stored without it.
+                for id in &ids {
+                    service.until(&format!("/orders/{id}"), |answer| answer.json()["status"] == "stored").await?;
+                }
+            }
+            let asked = Instant::now();
+            service.signal(signal)?;
+            assert_eq!(service.ended(IN_ORDER).await?, Some(0), "{name}: {}", service.log());
+            cx.figure(&format!("{signal:?} ends the {name} in {:?}", asked.elapsed()));
+        }
+    }
+    Ok(())
+}
+
 pub(super) async fn a_second_signal_ends_it_at_once_with_130(cx: Context) -> Outcome {
     let (mut service, _stub) = busy(&cx, "second", "25").await?;
     service.signal(Signal::Term)?;

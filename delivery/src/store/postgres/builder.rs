@@ -1,12 +1,13 @@
 use std::{fmt, time::Duration};
 
 use ottla_kafka_core::Env;
+use tokio::sync::OnceCell;
 use tokio_postgres::config::{Config, Host, SslMode};
 
 use super::{
     PostgresStore, names,
     pool::{Limits, Pool},
-    schema::{self, Tables},
+    schema::Tables,
     session::Place,
 };
 use crate::store::StoreError;
@@ -63,12 +64,31 @@ impl PostgresStoreBuilder {
     /// # Cancel safety
     /// Dropped, each migration was done whole or not at all.
     pub async fn connect(self, env: &Env) -> Result<PostgresStore, StoreError> {
+        let store = self.build(env)?;
+        store.prepared().await?;
+        Ok(store)
+    }
+
+    /// The same for a server that may be away, as one that starts beside the service: the store is there all the same,
+    /// fails as in any outage, and is connected and brought to this version by the first call that finds the server.
+    ///
+    /// # Errors
+    /// Those of [`connect`](Self::connect) that no waiting helps against: a server that answers is asked at once.
+    ///
+    /// # Cancel safety
+    /// Dropped, each migration was done whole or not at all.
+    pub async fn connect_lazy(self, env: &Env) -> Result<PostgresStore, StoreError> {
+        let store = self.build(env)?;
+        match store.prepared().await {
+            Err(error) if !error.is_transient() => Err(error),
+            Ok(()) | Err(_) => Ok(store),
+        }
+    }
+
+    fn build(self, env: &Env) -> Result<PostgresStore, StoreError> {
         let config = self.check().map_err(|problems| StoreError::Invalid { problems })?;
         let pool = Pool::new(env.clone(), config, self.limits);
-        schema::migrate(&pool).await?;
-        let tables = Tables::default();
-        tables.create(&pool, self.tables.iter().map(String::as_str)).await?;
-        Ok(PostgresStore { pool, tables })
+        Ok(PostgresStore { pool, tables: Tables::default(), first: self.tables, prepared: OnceCell::new() })
     }
 
     /// All that is wrong with the settings, or what they say.
@@ -144,6 +164,7 @@ impl fmt::Debug for PostgresStoreBuilder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::{Store as _, Unit};
 
     fn problems(builder: PostgresStoreBuilder) -> String {
         builder.check().map_or_else(|problems| problems.join("; "), |_| String::new())
@@ -177,6 +198,24 @@ mod tests {
             assert!(!problem.contains("secret"), "{problem}");
         }
         assert!(!format!("{:?}", PostgresStore::builder("postgres://u:secret@h/d")).contains("secret"));
+    }
+
+    #[tokio::test]
+    async fn an_absent_server_is_an_outage_and_a_wrong_url_is_an_error() {
+        let env = Env::system();
+        let free = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port").local_addr().expect("its number");
+        let builder = || PostgresStore::builder(format!("postgres://ottla@{free}/orders")).tables(["orders"]);
+        let error = builder().connect(&env).await.expect_err("nobody is there");
+        assert!(matches!(error, StoreError::Unavailable { maybe_applied: false, .. }), "{error}");
+        let store = builder().connect_lazy(&env).await.expect("it may come yet");
+        for error in [
+            store.get("orders", b"1").await.expect_err("nobody is there"),
+            store.apply(Unit::new().put("orders", "1", "v")).await.expect_err("nobody is there"),
+        ] {
+            assert!(matches!(error, StoreError::Unavailable { maybe_applied: false, .. }), "{error}");
+        }
+        let error = PostgresStore::builder("postgres://ottla@localhost:notaport/orders").connect_lazy(&env).await;
+        assert!(matches!(error, Err(StoreError::Invalid { .. })), "{error:?}");
     }
 
     #[test]

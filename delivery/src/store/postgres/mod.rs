@@ -16,6 +16,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use ottla_kafka_core::BoxFuture;
+use tokio::sync::OnceCell;
 
 use super::{Row, Store, StoreError, StreamEntry, Unit};
 use pool::Pool;
@@ -31,6 +32,10 @@ pub use builder::PostgresStoreBuilder;
 pub struct PostgresStore {
     pool: Pool,
     tables: Tables,
+    /// Tables that are there before anything is written.
+    first: Vec<String>,
+    /// Once the schema is of this version and the first tables are there.
+    prepared: OnceCell<()>,
 }
 
 impl PostgresStore {
@@ -47,11 +52,22 @@ impl PostgresStore {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+
+    /// Prepares the database unless that is done. Whoever comes meanwhile waits; what it failed with, the pool repeats
+    /// to those for a moment.
+    async fn prepared(&self) -> Result<(), StoreError> {
+        let prepare = async || {
+            schema::migrate(&self.pool).await?;
+            self.tables.create(&self.pool, self.first.iter().map(String::as_str)).await
+        };
+        self.prepared.get_or_try_init(prepare).await.copied()
+    }
 }
 
 impl Store for PostgresStore {
     fn get<'a>(&'a self, table: &'a str, key: &'a [u8]) -> BoxFuture<'a, Result<Option<Row>, StoreError>> {
         Box::pin(async move {
+            self.prepared().await?;
             if !self.tables.exists(&self.pool, table).await? {
                 return Ok(None);
             }
@@ -66,6 +82,7 @@ impl Store for PostgresStore {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<(Bytes, Row)>, StoreError>> {
         Box::pin(async move {
+            self.prepared().await?;
             if !self.tables.exists(&self.pool, table).await? {
                 return Ok(Vec::new());
             }
@@ -79,11 +96,15 @@ impl Store for PostgresStore {
         from: u64,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<StreamEntry>, StoreError>> {
-        Box::pin(rows::read(&self.pool, stream, from, limit))
+        Box::pin(async move {
+            self.prepared().await?;
+            rows::read(&self.pool, stream, from, limit).await
+        })
     }
 
     fn apply(&self, unit: Unit) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
+            self.prepared().await?;
             self.tables.create_for(&self.pool, &unit).await?;
             transaction::apply(&self.pool, &unit).await
         })

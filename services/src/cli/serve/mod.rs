@@ -1,6 +1,5 @@
 //! `ottla serve`: the services against a cluster.
 
-mod late;
 mod store;
 
 use std::{net::SocketAddr, time::Duration};

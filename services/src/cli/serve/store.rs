@@ -4,13 +4,12 @@ use std::{fmt, path::PathBuf, str::FromStr, sync::Arc};
 
 use ottla::{
     Env,
-    delivery::{MemoryStore, RedbStore, Store, StoreError, Unit},
+    delivery::{MemoryStore, PostgresStore, RedbStore, Store, StoreError, Unit},
 };
 
-use super::late::LateStore;
 use crate::{
     cli::{Exit, Problem},
-    pubsub::Part,
+    pubsub::{Part, rows::TABLES},
 };
 
 /// Which store.
@@ -68,8 +67,8 @@ impl StoreAt {
     pub(super) async fn open(&self, env: &Env) -> Result<Opened, StoreError> {
         match self {
             Self::Postgres(url) => {
-                let store = Arc::new(LateStore::open(env, url.clone()).await?);
-                Ok(Opened { store, instance_id: None, records_at_once: Some(POSTGRES_AT_ONCE) })
+                let store = PostgresStore::builder(url).tables(TABLES).connect_lazy(env).await?;
+                Ok(Opened { store: Arc::new(store), instance_id: None, records_at_once: Some(POSTGRES_AT_ONCE) })
             }
             Self::Redb(path) => {
                 let store = RedbStore::open(env, path).await?;
