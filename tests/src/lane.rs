@@ -36,6 +36,8 @@ pub struct Offers {
     pub go: bool,
     /// There is Node.js with KafkaJS.
     pub node: bool,
+    /// There is Prometheus's promtool.
+    pub promtool: bool,
     /// There is a PostgreSQL.
     pub postgres: bool,
     /// A test can have a PostgreSQL of its own, to stop and start it.
@@ -58,6 +60,7 @@ pub struct Needs {
     python: bool,
     go: bool,
     node: bool,
+    promtool: bool,
     postgres: bool,
     own_postgres: bool,
     mounts: bool,
@@ -77,6 +80,7 @@ impl Needs {
         python: false,
         go: false,
         node: false,
+        promtool: false,
         postgres: false,
         own_postgres: false,
         mounts: false,
@@ -150,6 +154,12 @@ impl Needs {
         Self { node: true, ..self }
     }
 
+    /// promtool is called.
+    #[must_use]
+    pub const fn promtool(self) -> Self {
+        Self { promtool: true, ..self }
+    }
+
     /// A file system is mounted, which needs root.
     #[must_use]
     pub const fn mounts(self) -> Self {
@@ -185,6 +195,7 @@ impl Needs {
             (self.python && !offers.python, "Python's clients".to_owned()),
             (self.go && !offers.go, "Go's client".to_owned()),
             (self.node && !offers.node, "KafkaJS".to_owned()),
+            (self.promtool && !offers.promtool, "promtool".to_owned()),
             (self.postgres && !offers.postgres, "PostgreSQL".to_owned()),
             (self.own_postgres && !offers.own_postgres, "a PostgreSQL to stop".to_owned()),
             (self.mounts && !offers.mounts, "root, to mount".to_owned()),
@@ -279,6 +290,7 @@ mod tests {
             python: false,
             go: false,
             node: false,
+            promtool: false,
             postgres: false,
             own_postgres: false,
             mounts: false,
@@ -294,6 +306,7 @@ mod tests {
             python: true,
             go: true,
             node: true,
+            promtool: true,
             postgres: true,
             own_postgres: true,
             mounts: true,

@@ -5,6 +5,7 @@ mod logs;
 mod manifests;
 mod metrics;
 mod outage;
+mod rules;
 mod spans;
 
 use std::time::Duration;
@@ -30,6 +31,8 @@ pub(crate) fn tests(suite: &mut Suite) {
     suite.long_test("observability::json_logs_carry_an_orders_ids_from_its_request_to_its_record", alone, limit, logs);
     let spans = spans::a_collector_sees_an_order_from_its_request_to_its_row;
     suite.long_test("observability::a_collector_sees_an_order_from_its_request_to_its_row", alone, limit, spans);
+    let promtool = rules::promtool_takes_the_rules_and_their_tests;
+    suite.test("observability::promtool_takes_the_rules_and_their_tests", Needs::ANY.promtool(), promtool);
     let manifests = manifests::manifests_agree_with_the_binary_and_the_image;
     suite.test("observability::manifests_agree_with_the_binary_and_the_image", Needs::ANY, manifests);
 }
