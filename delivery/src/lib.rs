@@ -31,7 +31,7 @@ pub use settlement::{Acked, Pending, Released, Settled, Settlement};
 pub use store::RedbStore;
 pub use store::{Expected, MemoryStore, Op, Row, Store, StoreError, StreamEntry, Unit};
 #[cfg(feature = "postgres")]
-pub use store::{PostgresStore, PostgresStoreBuilder};
+pub use store::{PoolCounts, PostgresStore, PostgresStoreBuilder};
 pub use worker::{
     Concurrency, ConfigError, HealthHandle, Route, StallReason, StalledPartition, Worker, WorkerBuilder, WorkerError,
     WorkerHealth, WorkerObserver, WorkerReport,

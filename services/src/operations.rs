@@ -68,6 +68,7 @@ async fn text(State(this): State<Operations>, headers: HeaderMap) -> Response {
     this.metrics.ready(this.health.ready(&this.operated.parts()).await.healthy());
     this.metrics.look_at(this.health.client());
     this.metrics.look_at_spans();
+    this.metrics.look_at_connections();
     match this.metrics.text(format) {
         Ok(text) => ([(header::CONTENT_TYPE, format.media_type())], text).into_response(),
         Err(error) => {

@@ -13,7 +13,7 @@ mod unit;
 pub use error::StoreError;
 pub use memory::MemoryStore;
 #[cfg(feature = "postgres")]
-pub use postgres::{PostgresStore, PostgresStoreBuilder};
+pub use postgres::{PoolCounts, PostgresStore, PostgresStoreBuilder};
 #[cfg(feature = "redb")]
 pub use redb::RedbStore;
 pub use unit::{Expected, Op, Unit};

@@ -145,6 +145,6 @@ fn count(number: usize) -> i64 {
 }
 
 /// A counter never falls, whoever reads first.
-fn raise(counter: &prometheus_client::metrics::counter::Counter, to: u64) {
+pub(super) fn raise(counter: &prometheus_client::metrics::counter::Counter, to: u64) {
     counter.inc_by(to.saturating_sub(counter.get()));
 }

@@ -73,6 +73,17 @@ pub(super) struct Serving {
     build: Family<Build, Gauge<f64, AtomicU64>>,
 }
 
+/// The connections to PostgreSQL.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Storing {
+    pub(super) max: Gauge,
+    pub(super) in_use: Gauge,
+    pub(super) waiting: Gauge,
+    pub(super) acquired: Counter,
+    pub(super) timed_out: Counter,
+    pub(super) waited: Counter<f64, AtomicU64>,
+}
+
 /// The documents alert on a 99th percentile above 5 s, so 5 and 10 s are bounds.
 const SECONDS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
@@ -193,6 +204,19 @@ impl Serving {
         let build = Build { version: env!("CARGO_PKG_VERSION"), target: std::env::consts::ARCH };
         this.build.get_or_create(&build).set(1.0);
         put(registry, "ottla_build_info", "1; its labels say what runs", &this.build);
+        this
+    }
+}
+
+impl Storing {
+    pub(super) fn new(registry: &mut Registry) -> Self {
+        let this = Self::default();
+        put(registry, "ottla_postgres_connections_max", "The most connections at a time", &this.max);
+        put(registry, "ottla_postgres_connections_in_use", "Connections that a call has now", &this.in_use);
+        put(registry, "ottla_postgres_calls_waiting", "Calls that wait for a connection now", &this.waiting);
+        put(registry, "ottla_postgres_acquires", "Calls that were given a connection", &this.acquired);
+        put(registry, "ottla_postgres_acquire_timeouts", "Calls that got no connection in time", &this.timed_out);
+        put(registry, "ottla_postgres_acquire_wait_seconds", "How long calls waited for a connection", &this.waited);
         this
     }
 }

@@ -1,15 +1,15 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
 };
 
-use ottla::TopicPartition;
+use ottla::{TopicPartition, delivery::PoolCounts};
 use prometheus_client::{encoding::text::encode, registry::Registry};
 
 use super::{
     cluster::Sizes,
-    families::{Clustering, Consuming, Producing, Serving},
+    families::{Clustering, Consuming, Producing, Serving, Storing},
     labels::{Group, GroupPartition},
     process::Process,
     publishing::Publishing,
@@ -37,7 +37,9 @@ pub(super) struct Inner {
     pub(super) consuming: Consuming,
     pub(super) clustering: Clustering,
     pub(super) serving: Serving,
+    pub(super) storing: Storing,
     pub(super) sizes: Sizes,
+    pub(super) connections: OnceLock<PoolCounts>,
     /// Kept beside their families, which forget no partition by themselves.
     partitions: Mutex<BTreeMap<GroupPartition, PartitionState>>,
 }
@@ -56,9 +58,20 @@ impl Metrics {
         let mut registry = Registry::default();
         let (producing, consuming) = (Producing::new(&mut registry), Consuming::new(&mut registry));
         let (clustering, serving) = (Clustering::new(&mut registry), Serving::new(&mut registry));
+        let storing = Storing::new(&mut registry);
         registry.register_collector(Box::new(Process));
-        let (sizes, partitions) = (Sizes::default(), Mutex::default());
-        Self(Arc::new(Inner { registry, producing, consuming, clustering, serving, sizes, partitions }))
+        let (sizes, connections, partitions) = (Sizes::default(), OnceLock::new(), Mutex::default());
+        Self(Arc::new(Inner {
+            registry,
+            producing,
+            consuming,
+            clustering,
+            serving,
+            storing,
+            sizes,
+            connections,
+            partitions,
+        }))
     }
 
     pub(super) fn inner(&self) -> &Inner {

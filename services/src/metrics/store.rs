@@ -2,15 +2,38 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ottla::{
-    delivery::{Row, Store, StoreError, StreamEntry, Unit},
+    delivery::{PoolCounts, Row, Store, StoreError, StreamEntry, Unit},
     kafka::BoxFuture,
 };
 use tokio::time::Instant;
 
 use super::{
     Metrics,
+    cluster::raise,
     labels::{Operation, StoreFailure},
 };
+
+impl Metrics {
+    /// Shows how busy the connections to PostgreSQL are, from now on.
+    pub(crate) fn watch_connections(&self, counts: PoolCounts) {
+        // A process has one store; a second one would be shown by its own metrics.
+        let _ = self.inner().connections.set(counts);
+    }
+
+    /// Reads how busy the connections are.
+    pub(crate) fn look_at_connections(&self) {
+        let Some(counts) = self.inner().connections.get() else { return };
+        let storing = &self.inner().storing;
+        for (gauge, number) in
+            [(&storing.max, counts.max()), (&storing.in_use, counts.in_use()), (&storing.waiting, counts.waiting())]
+        {
+            gauge.set(i64::try_from(number).unwrap_or(i64::MAX));
+        }
+        raise(&storing.acquired, counts.acquired());
+        raise(&storing.timed_out, counts.timed_out());
+        storing.waited.inc_by((counts.waited().as_secs_f64() - storing.waited.get()).max(0.0));
+    }
+}
 
 /// A store whose operations are counted and timed.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use std::{
 use ottla::{
     Client, Compression, Consumer, Error, Producer,
     consumer::ConsumerBuilder,
-    delivery::{MemoryStore, Store},
+    delivery::{MemoryStore, PoolCounts, Store},
     envelope::InvalidSchema,
     kafka::{Codec, ProducerBuilder},
 };
@@ -62,6 +62,7 @@ pub(super) struct Settings {
     pub(super) max_orders: u32,
     pub(super) instance_id: Option<String>,
     pub(super) records_at_once: usize,
+    pub(super) connections: PoolCounts,
     config: Option<config::Settings>,
     compression: Compression,
     grace: Duration,
@@ -124,6 +125,7 @@ impl PubSubBuilder {
             max_orders: 4096,
             instance_id: None,
             records_at_once: 32,
+            connections: PoolCounts::default(),
             config: None,
             compression: Codec::Lz4.into(),
             grace: Duration::from_secs(25),
@@ -146,6 +148,12 @@ impl PubSubBuilder {
     /// Where rows are kept; by default in memory, which the process forgets.
     pub fn store(mut self, store: Arc<dyn Store>) -> Self {
         self.store = store;
+        self
+    }
+
+    /// Where a store on PostgreSQL counts how busy its connections are, for `/metrics`.
+    pub fn connections(mut self, counts: PoolCounts) -> Self {
+        self.settings.connections = counts;
         self
     }
 

@@ -65,6 +65,7 @@ impl PubSub {
         let PubSubBuilder { client, store, settings } = builder;
         let schemas = Arc::new(Schemas::compile().map_err(StartError::Schema)?);
         let (metrics, counts) = (Metrics::new(), Counts::default());
+        metrics.watch_connections(settings.connections.clone());
         let store: Arc<dyn Store> = Arc::new(MeasuredStore::new(store, metrics.clone()));
         let (stop, stopped) = watch::channel(false);
         let produce = || Producing::start(&client, &store, &schemas, &metrics, &settings, stopped.clone());

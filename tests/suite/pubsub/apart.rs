@@ -74,6 +74,10 @@ async fn an_outage_of_one_service_does_not_stop_the_other(cx: Context) -> Outcom
     }
     let user = http::request(producer.port(), "POST", "/users", Some(&shop::customer())).await?;
     assert_eq!(user.status, 202, "{}", user.body);
+    let scrape = http::request(producer.port(), "GET", "/metrics", None).await?.body;
+    assert!(scrape.contains("\nottla_postgres_connections_max 8\n"), "{scrape}");
+    let acquired = scrape.lines().find_map(|line| line.strip_prefix("ottla_postgres_acquires_total "));
+    assert!(acquired.ok_or("no count")?.parse::<u64>()? >= 20, "an order needs a connection: {scrape}");
 
     producer.end().await?;
     consumer.up().await?;

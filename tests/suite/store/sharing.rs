@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::future::{join, join_all, try_join_all};
 use libtest_mimic::Failed;
-use ottla_delivery::{Expected, PostgresStore, Store, StoreError, Unit};
+use ottla_delivery::{Expected, PoolCounts, PostgresStore, Store, StoreError, Unit};
 use ottla_tests::lane::Needs;
 use tokio::time::{Instant, sleep};
 
@@ -79,7 +79,8 @@ async fn two_processes_never_lose_an_update(cx: Context) -> Outcome {
 async fn calls_share_a_bounded_number_of_connections(cx: Context) -> Outcome {
     let url = database(&cx).await?;
     let store = PostgresStore::builder(&url).max_connections(2).acquire_timeout(Duration::from_secs(30));
-    let store = store.connect(cx.env()).await?;
+    let counts = PoolCounts::default();
+    let store = store.counts(counts.clone()).connect(cx.env()).await?;
     let busy = AtomicBool::new(true);
     let working = async {
         let units = (0..300).map(|n: u32| store.apply(Unit::new().put("bounded", n.to_string(), "x")));
@@ -98,6 +99,8 @@ async fn calls_share_a_bounded_number_of_connections(cx: Context) -> Outcome {
     let (applied, most) = join(working, watching).await;
     applied?;
     assert!((1..=2).contains(&most?));
+    assert_eq!((counts.max(), counts.in_use(), counts.waiting(), counts.timed_out()), (2, 0, 0, 0), "{counts:?}");
+    assert!(counts.acquired() >= 300 && !counts.waited().is_zero(), "{counts:?}");
     store.close().await;
     assert_eq!(store.get("bounded", b"1").await, Err(StoreError::Closed));
     let deadline = Instant::now() + Duration::from_secs(10);
@@ -115,7 +118,8 @@ async fn a_call_that_finds_no_connection_free_says_so_in_time(cx: Context) -> Ou
     let url = database(&cx).await?;
     let builder = PostgresStore::builder(&url).tables(["locked"]).max_connections(1);
     let builder = builder.acquire_timeout(Duration::from_millis(200)).statement_timeout(Duration::from_secs(2));
-    let store = Arc::new(builder.connect(cx.env()).await?);
+    let counts = PoolCounts::default();
+    let store = Arc::new(builder.counts(counts.clone()).connect(cx.env()).await?);
     // A person's transaction has the table; the store's call waits for it on the server.
     let holding = sql(&url, "begin; lock table locked in access exclusive mode; select pg_sleep(5); commit");
     let asking = async {
@@ -139,6 +143,7 @@ async fn a_call_that_finds_no_connection_free_says_so_in_time(cx: Context) -> Ou
     let (held, asked) = join(holding, asking).await;
     held?;
     asked?;
+    assert!(counts.timed_out() == 1 && counts.waited() >= Duration::from_millis(200), "{counts:?}");
     assert_eq!(store.get("locked", b"k").await, Ok(None), "the session serves on");
     Ok(())
 }

@@ -5,7 +5,7 @@ use tokio::sync::OnceCell;
 use tokio_postgres::config::{Config, Host, SslMode};
 
 use super::{
-    PostgresStore, names,
+    PoolCounts, PostgresStore, names,
     pool::{Limits, Pool},
     schema::Tables,
     session::Place,
@@ -18,11 +18,12 @@ pub struct PostgresStoreBuilder {
     url: String,
     tables: Vec<String>,
     limits: Limits,
+    counts: PoolCounts,
 }
 
 impl PostgresStoreBuilder {
     pub(super) fn new(url: String) -> Self {
-        Self { url, tables: Vec::new(), limits: Limits::default() }
+        Self { url, tables: Vec::new(), limits: Limits::default(), counts: PoolCounts::default() }
     }
 
     /// The most connections at a time; 8 by default. Further calls wait for one.
@@ -52,6 +53,12 @@ impl PostgresStoreBuilder {
     /// Tables that are there after connecting, empty if they are new; others are made when they are first written.
     pub fn tables(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.tables.extend(names.into_iter().map(Into::into));
+        self
+    }
+
+    /// Where it is counted how busy the connections are.
+    pub fn counts(mut self, counts: PoolCounts) -> Self {
+        self.counts = counts;
         self
     }
 
@@ -87,7 +94,7 @@ impl PostgresStoreBuilder {
 
     fn build(self, env: &Env) -> Result<PostgresStore, StoreError> {
         let config = self.check().map_err(|problems| StoreError::Invalid { problems })?;
-        let pool = Pool::new(env.clone(), config, self.limits);
+        let pool = Pool::new(env.clone(), config, self.limits, self.counts);
         Ok(PostgresStore { pool, tables: Tables::default(), first: self.tables, prepared: OnceCell::new() })
     }
 

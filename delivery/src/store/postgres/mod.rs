@@ -1,6 +1,7 @@
 //! A store in PostgreSQL, for services that are several processes: each table a real one that a person can read.
 
 mod builder;
+mod counts;
 mod failure;
 mod locks;
 mod names;
@@ -23,6 +24,7 @@ use pool::Pool;
 use schema::Tables;
 
 pub use builder::PostgresStoreBuilder;
+pub use counts::PoolCounts;
 
 /// Rows and streams in PostgreSQL (12 or newer), shared by as many processes as open it.
 ///

@@ -18,6 +18,8 @@ use tokio_postgres::{
 };
 
 use super::{
+    PoolCounts,
+    counts::InUse,
     failure::Failure,
     session::{Place, Session},
 };
@@ -57,6 +59,7 @@ pub(super) struct Pool {
     place: Place,
     /// One for each session in use.
     permits: Semaphore,
+    counts: PoolCounts,
     idle: Mutex<Vec<Session>>,
     outage: Mutex<Option<Outage>>,
 }
@@ -75,12 +78,14 @@ pub(super) struct Lease<'p> {
     /// It has waited in the pool, and its connection may have been lost meanwhile.
     reused: bool,
     _permit: SemaphorePermit<'p>,
+    _in_use: InUse,
 }
 
 impl Pool {
-    pub(super) fn new(env: Env, config: Config, limits: Limits) -> Self {
+    pub(super) fn new(env: Env, config: Config, limits: Limits, counts: PoolCounts) -> Self {
+        counts.set_max(limits.max_connections);
         let (place, permits) = (Place::of(&config), Semaphore::new(limits.max_connections.min(Semaphore::MAX_PERMITS)));
-        Self { env, config, limits, place, permits, idle: Mutex::default(), outage: Mutex::default() }
+        Self { env, config, limits, place, permits, counts, idle: Mutex::default(), outage: Mutex::default() }
     }
 
     pub(super) fn place(&self) -> &Place {
@@ -89,20 +94,24 @@ impl Pool {
 
     /// A session that no other call uses; `fresh` is newly opened.
     pub(super) async fn acquire(&self, fresh: bool) -> Result<Lease<'_>, StoreError> {
+        let waiting = self.counts.wait();
         let permit = timeout(self.limits.acquire_timeout, self.permits.acquire()).await;
+        drop(waiting);
         let Ok(permit) = permit else {
+            self.counts.time_out();
             let (connections, limit) = (self.limits.max_connections, self.limits.acquire_timeout);
             let detail =
                 format!("PostgreSQL at {}: all {connections} connections are in use for {limit:?}", self.place);
             return Err(StoreError::Unavailable { detail, maybe_applied: false });
         };
         let permit = permit.map_err(|_| StoreError::Closed)?;
+        let in_use = self.counts.acquire();
         let waiting = self.waiting().filter(|_| !fresh);
         let (session, reused) = match waiting {
             Some(session) => (session, true),
             None => (self.open().await?, false),
         };
-        Ok(Lease { pool: self, session, reused, _permit: permit })
+        Ok(Lease { pool: self, session, reused, _permit: permit, _in_use: in_use })
     }
 
     /// Reads in a transaction of its own.

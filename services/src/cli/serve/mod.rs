@@ -99,9 +99,11 @@ pub(super) async fn run(args: ServeArgs, settings: &Settings) -> Result<Exit, Pr
     let failed = |error: &dyn std::fmt::Display| Problem::new(Exit::Failed, error.to_string());
     let part = part(&args.services);
     let at = store::choose(args.store, settings.database_url().map(str::to_owned), part)?;
-    let Opened { store, instance_id, records_at_once } = at.open(&env).await.map_err(|error| failed(&error))?;
+    let Opened { store, instance_id, records_at_once, connections } =
+        at.open(&env).await.map_err(|error| failed(&error))?;
     let client = connection::client(settings, &env, "orders")?;
     let mut builder = PubSub::builder(client.clone()).part(part).store(store).configured(settings.clone());
+    builder = builder.connections(connections);
     builder = builder.compression(args.compression).grace(args.grace);
     if let Some(listen) = args.listen {
         builder = builder.listen(listen);

@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf, str::FromStr, sync::Arc};
 
 use ottla::{
     Env,
-    delivery::{MemoryStore, PostgresStore, RedbStore, Store, StoreError, Unit},
+    delivery::{MemoryStore, PoolCounts, PostgresStore, RedbStore, Store, StoreError, Unit},
 };
 
 use crate::{
@@ -27,6 +27,8 @@ pub(super) struct Opened {
     pub(super) instance_id: Option<String>,
     /// How many records of a partition are worth storing at once, if the store has a word in it.
     pub(super) records_at_once: Option<usize>,
+    /// How busy the connections to it are; nothing is counted of a store without any.
+    pub(super) connections: PoolCounts,
 }
 
 /// PostgreSQL has so many connections for everything: more records at once would wait for one, and requests behind them.
@@ -65,19 +67,22 @@ pub(super) fn choose(flag: Option<StoreAt>, url: Option<String>, part: Part) -> 
 impl StoreAt {
     /// Opens the store. PostgreSQL may be away: then it is asked again when it is needed.
     pub(super) async fn open(&self, env: &Env) -> Result<Opened, StoreError> {
+        let connections = PoolCounts::default();
         match self {
             Self::Postgres(url) => {
-                let store = PostgresStore::builder(url).tables(TABLES).connect_lazy(env).await?;
-                Ok(Opened { store: Arc::new(store), instance_id: None, records_at_once: Some(POSTGRES_AT_ONCE) })
+                let builder = PostgresStore::builder(url).tables(TABLES).counts(connections.clone());
+                let store = Arc::new(builder.connect_lazy(env).await?);
+                Ok(Opened { store, instance_id: None, records_at_once: Some(POSTGRES_AT_ONCE), connections })
             }
             Self::Redb(path) => {
                 let store = RedbStore::open(env, path).await?;
                 // One process has the file at a time, so the member that has it is always the same one.
                 let instance_id = Some(kept_instance_id(&store, env).await?);
-                Ok(Opened { store: Arc::new(store), instance_id, records_at_once: None })
+                Ok(Opened { store: Arc::new(store), instance_id, records_at_once: None, connections })
             }
             Self::Memory => {
-                Ok(Opened { store: Arc::new(MemoryStore::new()), instance_id: None, records_at_once: None })
+                let store = Arc::new(MemoryStore::new());
+                Ok(Opened { store, instance_id: None, records_at_once: None, connections })
             }
         }
     }
