@@ -48,6 +48,14 @@ pub struct Offers {
     pub release_binary: bool,
 }
 
+impl Offers {
+    /// Whether the machine has every tool that a test may need, whatever the lane is.
+    pub fn is_equipped(self) -> bool {
+        let programs = self.tools && self.kcat && self.python && self.go && self.node && self.promtool;
+        programs && self.postgres && self.own_postgres && self.mounts
+    }
+}
+
 /// What a test asks of its lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Needs {
@@ -248,11 +256,14 @@ impl FromStr for Lane {
     }
 }
 
-/// Reads the most tests that the lane called `family` may ignore: lines of a name and a number, `#` starts a comment.
-pub fn most_ignored(list: &str, family: &str) -> Option<usize> {
-    list.lines()
-        .filter_map(|line| line.split('#').next()?.split_once(char::is_whitespace))
-        .find_map(|(name, number)| (name == family).then(|| number.trim().parse().ok())?)
+/// Reads the most tests that the lane called `family` may ignore: lines of a name, a number for a machine that has
+/// every tool, and one for a bare machine; `#` starts a comment.
+pub fn most_ignored(list: &str, family: &str, equipped: bool) -> Option<usize> {
+    let mut lines = list.lines().map(|line| line.split('#').next().unwrap_or_default().split_whitespace());
+    lines.find_map(|mut line| {
+        let (name, numbers) = (line.next()?, [line.next()?, line.next()?]);
+        (name == family).then(|| numbers[usize::from(!equipped)].parse().ok())?
+    })
 }
 
 #[cfg(test)]
@@ -334,10 +345,11 @@ mod tests {
 
     #[test]
     fn the_allowed_number_is_found_by_the_lanes_name() {
-        let list = "# comment\nembedded 4\njvm:1  2 # one node\n";
-        assert_eq!(most_ignored(list, "embedded"), Some(4));
-        assert_eq!(most_ignored(list, "jvm:1"), Some(2));
-        assert_eq!(most_ignored(list, "jvm"), None);
-        assert_eq!(most_ignored("docker many", "docker"), None);
+        let list = "# comment\nembedded 4 9\njvm:1  2 3 # one node\n";
+        assert_eq!(most_ignored(list, "embedded", true), Some(4));
+        assert_eq!(most_ignored(list, "embedded", false), Some(9));
+        assert_eq!(most_ignored(list, "jvm:1", true), Some(2));
+        assert_eq!(most_ignored(list, "jvm", true), None);
+        assert_eq!(most_ignored("docker many more", "docker", true), None);
     }
 }

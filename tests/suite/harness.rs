@@ -140,7 +140,7 @@ pub(crate) fn run(arguments: &Arguments, suite: Suite) -> Result<ExitCode, Strin
     for (name, reason) in &ignored {
         eprintln!("  ignored {name}: needs {reason}");
     }
-    if conclusion.has_failed() || too_many_ignored(&lane, conclusion.num_ignored) {
+    if conclusion.has_failed() || too_many_ignored(&lane, offers.is_equipped(), conclusion.num_ignored) {
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)
@@ -186,8 +186,8 @@ fn size() -> Result<Size, String> {
 }
 
 /// A lane may not lose tests unnoticed: the number it may ignore is committed beside the tests.
-fn too_many_ignored(lane: &Lane, ignored: u64) -> bool {
-    let allowed = most_ignored(ALLOWED_IGNORED, &lane.family()).unwrap_or(0);
+fn too_many_ignored(lane: &Lane, equipped: bool, ignored: u64) -> bool {
+    let allowed = most_ignored(ALLOWED_IGNORED, &lane.family(), equipped).unwrap_or(0);
     let too_many = usize::try_from(ignored).is_ok_and(|ignored| ignored > allowed);
     if too_many {
         eprintln!("lane {lane} may ignore {allowed} tests (tests/suite/ignored.txt)");
