@@ -28,8 +28,10 @@ pub(super) struct Keeper {
 #[derive(Clone, Debug)]
 pub(super) struct KeeperState(Arc<Mutex<Option<String>>>);
 
-/// How often the store is asked, and missing topics are looked for.
+/// How often the store is asked, and missing topics are looked for: one may be deleted at any time.
 const PERIOD: Duration = Duration::from_secs(1);
+/// The longest a look for topics that were there may hold up the question to the store.
+const TOPICS_LIMIT: Duration = Duration::from_secs(2);
 /// The longest a store may take to say that it is there.
 const STORE_LIMIT: Duration = Duration::from_secs(2);
 
@@ -38,9 +40,11 @@ impl Keeper {
         let mut topics = Err("the topics have not been looked for yet".to_owned());
         loop {
             let look = async {
-                if topics.is_err() {
-                    topics = self.look_for_topics().await;
-                }
+                topics = match topics {
+                    // Mostly from what the client knows anyway. Brokers that are away are told elsewhere.
+                    Ok(()) => timeout(TOPICS_LIMIT, self.look_for_topics()).await.unwrap_or(Ok(())),
+                    Err(_) => self.look_for_topics().await,
+                };
                 self.state.set(topics.clone().and(self.ask_the_store().await).err());
                 tokio::time::sleep(PERIOD).await;
             };

@@ -32,8 +32,11 @@ use tokio::time::{Instant, interval, timeout};
 use uuid::Uuid;
 
 use crate::{
+    command,
+    fixture::ports,
     harness::{Context, Outcome, Suite},
-    support::{MAX_MESSAGE_BYTES, read_log, shop},
+    http,
+    support::{MAX_MESSAGE_BYTES, Process, read_log, shop},
 };
 
 pub(crate) fn tests(suite: &mut Suite) {
@@ -50,6 +53,8 @@ pub(crate) fn tests(suite: &mut Suite) {
         Needs::ANY,
         without_a_cluster_it_starts_and_says_why,
     );
+    let again = a_topic_that_was_deleted_is_made_again;
+    suite.long_test("pubsub::a_topic_that_was_deleted_is_made_again", Needs::ANY, limit, again);
     apart::tests(suite);
     compression::tests(suite);
     dense::tests(suite);
@@ -230,4 +235,29 @@ impl Web {
             }
         }
     }
+}
+
+/// On a broker of its own: the lane's topics are other tests' as well.
+async fn a_topic_that_was_deleted_is_made_again(cx: Context) -> Outcome {
+    let dir = cx.fixture().dir("broker-of-deleted")?;
+    let listen = format!("127.0.0.1:{}", ports::free(1)?.first().ok_or("no port")?);
+    let _broker = command::start(&["broker", "--listen", &listen], &dir, &dir.join("log"))?;
+    let mut service = Process::in_memory_on(&cx, "deleted", &listen)?;
+    service.up().await?;
+    shop::seed(service.port()).await?;
+    let client = Client::builder().bootstrap([listen.parse()?]).build()?;
+    for (_, deleted) in client.admin().delete_topics(&["orders"]).await? {
+        deleted?;
+    }
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let order = shop::order(&cx.env().uuid().to_string());
+        let answer = http::request(service.port(), "POST", "/orders", Some(&order)).await?;
+        if answer.status == 202 {
+            break;
+        }
+        assert!(Instant::now() < deadline, "orders are still answered {}: {}", answer.status, answer.body);
+    }
+    client.close().await;
+    service.end().await
 }
