@@ -202,7 +202,9 @@ impl ConsumerBuilder {
         self
     }
 
-    /// What to do when a position is out of its log's range; default [`OffsetReset::Error`].
+    /// What to do when a position is out of its log's range; default [`OffsetReset::Error`]. It says as well where
+    /// reading begins in a topic that was deleted and made anew: by default an error tells of it, and the partition is
+    /// assigned anew at the log's start, because the group has no offset in that topic.
     pub fn offset_reset(mut self, reset: OffsetReset) -> Self {
         self.config.offset_reset = reset;
         self

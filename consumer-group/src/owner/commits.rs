@@ -1,7 +1,7 @@
 //! Commits, one at a time and in order, so that a repeated one never lands after a newer one.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
 };
 
@@ -91,6 +91,21 @@ impl Commits {
         }
     }
 
+    /// Refuses what is to be committed of partitions whose topic may be another one by now: an offset of a topic that
+    /// was deleted would skip records of the one that takes its name.
+    pub(crate) fn refuse(&mut self, doubted: &BTreeSet<TopicPartition>) {
+        let sent = usize::from(self.in_flight);
+        let mut index = 0;
+        while let Some(commit) = self.waiting.get_mut(index) {
+            commit.refuse(doubted, index < sent);
+            if !commit.left.is_empty() || index < sent {
+                index += 1;
+            } else if let Some(commit) = self.waiting.remove(index) {
+                commit.finish();
+            }
+        }
+    }
+
     /// The next to be sent, if it is time, and how long it may take; in flight until [`answered`](Self::answered).
     pub(crate) fn take(&mut self, now: Duration) -> Option<(Offsets, Duration)> {
         let next = self.waiting.front().filter(|next| !self.in_flight && next.not_before <= now)?;
@@ -157,6 +172,15 @@ impl Commit {
             } else {
                 self.outcomes.insert(tp, Err(error));
             }
+        }
+    }
+
+    fn refuse(&mut self, doubted: &BTreeSet<TopicPartition>, is_sent: bool) {
+        for (tp, _) in self.left.extract_if(.., |tp, _| doubted.contains(tp)) {
+            let message = Some("given up: its topic is gone, or was made anew".to_owned());
+            let (code, api, topic_partition) = (ErrorCode::UNKNOWN_TOPIC_ID, "OffsetCommit", Some(tp.clone()));
+            let refused = Error::new(ErrorKind::Broker { code, api, topic_partition, message });
+            self.outcomes.insert(tp, Err(refused.with_maybe_applied(is_sent || self.maybe_applied)));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ottla_kafka_core::{Error, ErrorKind, Fetched, OffsetReset, TopicPartition};
+use ottla_kafka_core::{Error, ErrorCode, ErrorKind, Fetched, OffsetReset, TopicPartition};
 
 use super::{
     Owner,
@@ -13,13 +13,15 @@ use super::{
     lookups::{Located, Start, locate},
 };
 use crate::{
-    coordinator::Requests, fetching::Fetching, membership::Loss, offsets::Offsets, records::Records, start::LogPlace,
+    coordinator::Requests, event::Assigned, fetching::Fetching, membership::Loss, offsets::Offsets, records::Records,
+    start::LogPlace,
 };
 
 impl<R: Requests, F: Fetching> Owner<R, F> {
     pub(super) fn assigned(&mut self, generation: i32, partitions: Vec<TopicPartition>) {
         tracing::info!(group = self.config.group_id, generation, count = partitions.len(), "partitions assigned");
         self.stop_reading();
+        self.reading.keep_topics(&partitions);
         self.shared.tell(|outbox| outbox.assign(generation, &partitions));
         let now = self.now();
         for tp in partitions {
@@ -39,6 +41,7 @@ impl<R: Requests, F: Fetching> Owner<R, F> {
     pub(super) fn lost(&mut self, loss: Loss) {
         tracing::warn!(group = self.config.group_id, ?loss, "partitions lost");
         self.stop_reading();
+        self.reading.keep_topics(&[]);
         self.revocation = None;
         self.is_released = false;
         self.shared.tell(|outbox| outbox.lose());
@@ -78,7 +81,12 @@ impl<R: Requests, F: Fetching> Owner<R, F> {
     pub(super) fn located(&mut self, asked: To, mut located: Located) {
         let reports = self.lookups.answered(self.now(), &mut located);
         for found in &located.found {
-            self.reading.start(&found.topic_partition, found.position);
+            let Assigned { topic_partition, position, committed } = found;
+            match committed {
+                // It was committed in the topic that this member read before the rebalance, if it is not a later one's.
+                Some(_) => self.reading.start(topic_partition, *position),
+                None => self.reading.start_anew(topic_partition, *position),
+            }
         }
         self.shared.tell(|outbox| {
             outbox.locate(located.found);
@@ -109,16 +117,29 @@ impl<R: Requests, F: Fetching> Owner<R, F> {
     fn fetch_failed(&mut self, tp: TopicPartition, error: Error) {
         let Some(offset) = self.reading.stop(&tp) else { return };
         let is_out_of_range = matches!(error.kind(), ErrorKind::OffsetOutOfRange { .. });
+        let is_recreated = matches!(error.kind(), ErrorKind::TopicRecreated { .. });
         let place = match self.config.offset_reset {
-            OffsetReset::Earliest if is_out_of_range => LogPlace::Start,
-            OffsetReset::Latest if is_out_of_range => LogPlace::End,
-            OffsetReset::ByDuration(age) if is_out_of_range => LogPlace::Since(age),
+            OffsetReset::Earliest if is_out_of_range || is_recreated => LogPlace::Start,
+            OffsetReset::Latest if is_out_of_range || is_recreated => LogPlace::End,
+            OffsetReset::ByDuration(age) if is_out_of_range || is_recreated => LogPlace::Since(age),
+            // The group has committed nothing in this topic: it begins as in any other, and skips nothing.
+            OffsetReset::Error if is_recreated => {
+                self.shared.tell(|outbox| outbox.push_error(error.clone()));
+                LogPlace::Start
+            }
             _ => {
+                if error.code().is_some_and(ErrorCode::is_about_a_missing_topic) {
+                    self.reading.doubt(&tp);
+                }
                 self.lookups.add_again(tp, offset, self.now());
                 return self.shared.tell(|outbox| outbox.push_error(error));
             }
         };
         tracing::warn!(topic_partition = %tp, %error, ?place, "the position is reset");
+        if is_recreated {
+            self.reading.forget_topic(&tp);
+            self.commits.refuse(&[tp.clone()].into());
+        }
         self.shared.tell(|outbox| outbox.reset(&tp));
         self.lookups.add(tp, Start::At(place), self.now());
     }
@@ -158,6 +179,9 @@ impl<R: Requests, F: Fetching> Owner<R, F> {
 
     pub(super) fn send_commit(&mut self, now: Duration) {
         let Some(coordinator) = self.membership.coordinator().filter(|_| self.can_send()).cloned() else { return };
+        if !self.commits.is_empty() {
+            self.commits.refuse(&self.reading.in_doubt());
+        }
         let Some((offsets, limit)) = self.commits.take(now) else { return };
         let member = self.membership.member().clone();
         let asked = To { coordinator: Some(coordinator.clone()), generation: member.generation };

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ottla_kafka_core::{Fetched, TopicPartition};
+use uuid::Uuid;
 
 use super::outbox::Outbox;
 use crate::fetching::Fetching;
@@ -12,35 +13,78 @@ pub(crate) struct Reading<F> {
     fetcher: F,
     /// The next offset of each.
     positions: BTreeMap<TopicPartition, i64>,
+    /// In which topic of its name the position of each is, was or will be, while this member keeps the partition.
+    topics: BTreeMap<TopicPartition, Uuid>,
+    /// Those that are not read, and whose topic was gone or another one when they last were.
+    doubted: BTreeSet<TopicPartition>,
     /// Those that the fetcher pauses.
     paused: BTreeSet<TopicPartition>,
 }
 
 impl<F: Fetching> Reading<F> {
     pub(crate) fn new(fetcher: F) -> Self {
-        Self { fetcher, positions: BTreeMap::new(), paused: BTreeSet::new() }
+        Self {
+            fetcher,
+            positions: BTreeMap::new(),
+            topics: BTreeMap::new(),
+            doubted: BTreeSet::new(),
+            paused: BTreeSet::new(),
+        }
     }
 
-    /// Reads `tp` from `offset` on.
+    /// Reads `tp` from `offset` on, in the topic that it was read in before.
     pub(crate) fn start(&mut self, tp: &TopicPartition, offset: i64) {
         self.stop(tp);
-        self.fetcher.assign(tp, offset);
+        self.doubted.remove(tp);
+        self.fetcher.assign(tp, offset, self.topics.get(tp).copied());
         self.positions.insert(tp.clone(), offset);
+    }
+
+    /// Reads `tp` from an `offset` that was just found in the topic there is now.
+    pub(crate) fn start_anew(&mut self, tp: &TopicPartition, offset: i64) {
+        self.stop(tp);
+        self.forget_topic(tp);
+        self.start(tp, offset);
     }
 
     /// Reads `tp` no more; returns where it was.
     pub(crate) fn stop(&mut self, tp: &TopicPartition) -> Option<i64> {
         let position = self.positions.remove(tp)?;
+        self.topics.extend(self.fetcher.topic_id(tp).map(|id| (tp.clone(), id)));
         self.paused.remove(tp);
         self.fetcher.unassign(tp);
         Some(position)
     }
 
     pub(crate) fn stop_all(&mut self) {
+        self.doubted.extend(self.fetcher.in_doubt());
         for tp in std::mem::take(&mut self.positions).into_keys() {
+            self.topics.extend(self.fetcher.topic_id(&tp).map(|id| (tp.clone(), id)));
             self.fetcher.unassign(&tp);
         }
         self.paused.clear();
+    }
+
+    /// `tp` stopped because its topic is gone.
+    pub(crate) fn doubt(&mut self, tp: &TopicPartition) {
+        self.doubted.insert(tp.clone());
+    }
+
+    /// Of these the topic may not be the one any more that was read: what is known of their offsets may be void.
+    pub(crate) fn in_doubt(&self) -> BTreeSet<TopicPartition> {
+        self.doubted.iter().cloned().chain(self.fetcher.in_doubt()).collect()
+    }
+
+    /// What is known of the topic of `tp` does not hold for where it is read next.
+    pub(crate) fn forget_topic(&mut self, tp: &TopicPartition) {
+        self.topics.remove(tp);
+        self.doubted.remove(tp);
+    }
+
+    /// The member has these partitions from now on: in between, others may have read those that it had not.
+    pub(crate) fn keep_topics(&mut self, partitions: &[TopicPartition]) {
+        self.topics.retain(|tp, _| partitions.contains(tp));
+        self.doubted.clear();
     }
 
     /// Makes the fetcher pause what the application wants paused.

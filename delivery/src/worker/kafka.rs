@@ -86,6 +86,7 @@ fn copied(records: &Records) -> SourceRecords {
 fn partition_of(error: &Error) -> Option<TopicPartition> {
     match error.kind() {
         ErrorKind::OffsetOutOfRange { topic_partition, .. }
+        | ErrorKind::TopicRecreated { topic_partition, .. }
         | ErrorKind::Broker { topic_partition: Some(topic_partition), .. } => Some(topic_partition.clone()),
         _ => None,
     }

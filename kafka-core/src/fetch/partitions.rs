@@ -31,9 +31,11 @@ pub(super) struct Asked {
 
 impl Partitions {
     /// Reads the partition from `start` on. An assigned partition is thereby sought, and stays paused if it is.
-    pub(super) fn assign(&mut self, topic_partition: TopicPartition, start: StartPosition) {
+    /// `topic_id` says in which topic of that name an offset is; nil if nobody knows.
+    pub(super) fn assign(&mut self, topic_partition: TopicPartition, start: StartPosition, topic_id: Uuid) {
         self.next_token = self.next_token.saturating_add(1);
         let mut reading = Reading::new(start, self.next_token);
+        reading.topic_id = topic_id;
         reading.paused = self.is_paused(&topic_partition);
         self.ready.retain(|ready| *ready != topic_partition);
         self.readings.insert(topic_partition, reading);
@@ -54,6 +56,11 @@ impl Partitions {
 
     pub(super) fn assigned(&self) -> impl Iterator<Item = &TopicPartition> {
         self.readings.keys()
+    }
+
+    /// Those whose topic may not be the one any more in which their position is.
+    pub(super) fn in_doubt(&self) -> impl Iterator<Item = &TopicPartition> {
+        self.readings.iter().filter(|(_, reading)| reading.is_in_doubt()).map(|(partition, _)| partition)
     }
 
     pub(super) fn get(&self, topic_partition: &TopicPartition) -> Option<&Reading> {
@@ -111,7 +118,9 @@ impl Partitions {
     pub(super) fn busy(&mut self, topic_partition: &TopicPartition, topic_id: Uuid) {
         if let Some(reading) = self.readings.get_mut(topic_partition) {
             reading.state = State::Busy;
-            reading.topic_id = topic_id;
+            if topic_id != Uuid::nil() {
+                reading.topic_id = topic_id;
+            }
         }
     }
 

@@ -6,7 +6,10 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{Isolation, StartPosition, opened::Opened};
-use crate::error::Error;
+use crate::{
+    error::{Error, ErrorKind},
+    protocol::ErrorCode,
+};
 
 /// How many answers of a partition wait to be handed out while no more is asked for: one that the application takes
 /// next, and one that comes meanwhile.
@@ -51,7 +54,7 @@ pub(super) struct Reading {
     /// How often in a row an answer brought only the beginning of a batch although the partition was the first in it.
     pub(super) cut_short: u32,
     pub(super) log: Option<LogOffsets>,
-    /// The topic's id when reading began: another topic of the same name has other records.
+    /// The id of the topic that the position is in, nil before it is known: another topic of the same name has other records.
     pub(super) topic_id: Uuid,
     /// The position that was not in the log, while another one is looked for.
     pub(super) reset_from: Option<i64>,
@@ -148,6 +151,18 @@ impl Reading {
             State::Busy | State::Failed => false,
         };
         is_due && !self.paused && !self.is_full()
+    }
+
+    /// Whether the cluster says that the topic is not there, or that there is another one of its name.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        let is_gone = |stall: &Stall| {
+            let code = stall.error.code();
+            code.is_some_and(ErrorCode::is_about_a_missing_topic)
+        };
+        let is_recreated = |waiting: &Waiting| matches!(waiting, Waiting::Failed(error) if matches!(error.kind(), ErrorKind::TopicRecreated { .. }));
+        self.missing_since.is_some()
+            || self.stall.as_ref().is_some_and(is_gone)
+            || self.waiting.iter().any(is_recreated)
     }
 
     /// Whether it is read on only once the application has taken something of it.

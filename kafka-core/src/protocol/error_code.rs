@@ -13,6 +13,11 @@ impl ErrorCode {
     pub fn is_none(self) -> bool {
         self == Self::NONE
     }
+
+    /// Whether it says that a topic is not there (yet), or that there is another one of its name.
+    pub fn is_about_a_missing_topic(self) -> bool {
+        [Self::UNKNOWN_TOPIC_OR_PARTITION, Self::UNKNOWN_TOPIC_ID, Self::INCONSISTENT_TOPIC_ID].contains(&self)
+    }
 }
 
 impl fmt::Display for ErrorCode {

@@ -160,6 +160,9 @@ fn next_step(error: &Error) -> Option<&'static str> {
             Some("see that the port is a Kafka listener, and that KAFKA_SSL is as the listener wants it")
         }
         ErrorKind::OffsetOutOfRange { .. } => Some("-o earliest reads what is left, -o latest what comes"),
+        ErrorKind::TopicRecreated { .. } => {
+            Some("what was read is of a topic that was deleted: read the new one from its start")
+        }
         ErrorKind::RecordTooLarge { .. } => Some("--max-request-size allows larger records, if the topic does"),
         ErrorKind::Broker { code, .. } => next_step_of_code(*code),
         _ => None,

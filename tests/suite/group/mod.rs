@@ -5,6 +5,7 @@ mod kinds;
 mod members;
 mod progress;
 mod questions;
+mod recreated;
 
 use std::time::Duration;
 
@@ -39,6 +40,7 @@ pub(crate) fn tests(suite: &mut Suite) {
     churn::tests(suite);
     kinds::tests(suite);
     questions::tests(suite);
+    recreated::tests(suite);
     suite.test(
         "group::offsets_can_be_committed_while_partitions_are_revoked",
         Needs::ANY,

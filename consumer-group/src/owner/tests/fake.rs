@@ -8,6 +8,7 @@ use std::{
 
 use ottla_kafka_core::{BrokerAddr, Error, ErrorCode, ErrorKind, Fetched, TopicPartition};
 use tokio::sync::Notify;
+use uuid::Uuid;
 
 use super::tp;
 use crate::{
@@ -49,6 +50,10 @@ struct State {
     follows: bool,
     /// What the fetcher reads, and what it will deliver.
     reading: BTreeMap<TopicPartition, i64>,
+    /// The topic in which each is read, where the owner said it.
+    read_in: BTreeMap<TopicPartition, Uuid>,
+    topic_id: Option<Uuid>,
+    doubted: Vec<TopicPartition>,
     paused: Vec<TopicPartition>,
     deliveries: VecDeque<Fetched>,
 }
@@ -110,6 +115,25 @@ impl Fake {
     /// The partitions that are read, with their offsets.
     pub(super) fn reading(&self) -> Vec<(i32, i64)> {
         self.state().reading.iter().map(|(tp, offset)| (tp.partition(), *offset)).collect()
+    }
+
+    /// In which topic the partitions are read, where the owner said it.
+    pub(super) fn read_in(&self) -> Vec<(i32, u128)> {
+        self.state().read_in.iter().map(|(tp, id)| (tp.partition(), id.as_u128())).collect()
+    }
+
+    /// Every position that is read is in this topic.
+    pub(super) fn set_topic_id(&self, id: u128) {
+        self.state().topic_id = Some(Uuid::from_u128(id));
+    }
+
+    /// Whether the fetcher has heard that the topic of this partition is gone.
+    pub(super) fn doubt(&self, partition: i32, is_in_doubt: bool) {
+        let mut state = self.state();
+        state.doubted.retain(|other| *other != tp(partition));
+        if is_in_doubt {
+            state.doubted.push(tp(partition));
+        }
     }
 
     pub(super) fn paused(&self) -> Vec<i32> {
@@ -257,13 +281,17 @@ impl Requests for Arc<Fake> {
 pub(super) struct FakeFetcher(pub(super) Arc<Fake>);
 
 impl Fetching for FakeFetcher {
-    fn assign(&mut self, tp: &TopicPartition, offset: i64) {
-        self.0.state().reading.insert(tp.clone(), offset);
+    fn assign(&mut self, tp: &TopicPartition, offset: i64, topic_id: Option<Uuid>) {
+        let mut state = self.0.state();
+        state.reading.insert(tp.clone(), offset);
+        state.read_in.extend(topic_id.map(|id| (tp.clone(), id)));
     }
 
     fn unassign(&mut self, tp: &TopicPartition) {
         let mut state = self.0.state();
         state.reading.remove(tp);
+        state.read_in.remove(tp);
+        state.doubted.retain(|other| other != tp);
         state.paused.retain(|other| other != tp);
         state.deliveries.retain(|fetched| fetched.topic_partition() != tp);
     }
@@ -274,6 +302,14 @@ impl Fetching for FakeFetcher {
 
     fn resume(&mut self, tp: &TopicPartition) {
         self.0.state().paused.retain(|other| other != tp);
+    }
+
+    fn topic_id(&self, _: &TopicPartition) -> Option<Uuid> {
+        self.0.state().topic_id
+    }
+
+    fn in_doubt(&self) -> Vec<TopicPartition> {
+        self.0.state().doubted.clone()
     }
 
     async fn next(&mut self) -> Fetched {

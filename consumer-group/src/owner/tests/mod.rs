@@ -5,6 +5,7 @@ mod closing;
 mod commits;
 mod fake;
 mod partitions;
+mod recreated;
 mod simulation;
 mod trouble;
 

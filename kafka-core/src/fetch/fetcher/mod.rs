@@ -12,6 +12,7 @@ use std::{
 };
 
 use engine::Engine;
+use uuid::Uuid;
 
 use super::{
     FetchConfig, FetchMonitor, FetchedRecords, LogOffsets, StartPosition, budget::Budget, opened::Opened,
@@ -108,11 +109,31 @@ impl Fetcher {
 
     /// Reads `topic_partition` from `start` on. An assigned partition is sought; it stays paused if it is.
     pub fn assign(&mut self, topic_partition: TopicPartition, start: impl Into<StartPosition>) {
+        self.assign_in(topic_partition, start, Uuid::nil());
+    }
+
+    /// The same, from a position in the topic with this [id](Self::topic_id). If there is another topic of that name
+    /// by now, the position says nothing about it: the partition fails with
+    /// [`TopicRecreated`](ErrorKind::TopicRecreated), or is reset if [`OffsetReset`](super::OffsetReset) says so.
+    pub fn assign_in(&mut self, topic_partition: TopicPartition, start: impl Into<StartPosition>, topic_id: Uuid) {
         let start = start.into();
         self.shared.change(|state| {
             state.skips.remove(&topic_partition);
-            state.partitions.assign(topic_partition, start);
+            state.partitions.assign(topic_partition, start, topic_id);
         });
+    }
+
+    /// The id of the topic that the partition's position is in; `None` before it is known, or if the brokers have no
+    /// ids.
+    pub fn topic_id(&self, topic_partition: &TopicPartition) -> Option<Uuid> {
+        let state = self.shared.state();
+        Some(state.partitions.get(topic_partition)?.topic_id).filter(|id| *id != Uuid::nil())
+    }
+
+    /// The partitions of which the cluster says that their topic is not there, or is another one than that of their
+    /// position: nothing should be committed of them.
+    pub fn in_doubt(&self) -> Vec<TopicPartition> {
+        self.shared.state().partitions.in_doubt().cloned().collect()
     }
 
     /// Goes on behind the batch that stopped the partition, without its records: returns the new position. `None` if
@@ -120,7 +141,8 @@ impl Fetcher {
     pub fn skip(&mut self, topic_partition: &TopicPartition) -> Option<i64> {
         self.shared.change(|state| {
             let behind = state.skips.remove(topic_partition)?;
-            state.partitions.assign(topic_partition.clone(), StartPosition::Offset(behind));
+            let topic_id = state.partitions.get(topic_partition).map(|reading| reading.topic_id).unwrap_or_default();
+            state.partitions.assign(topic_partition.clone(), StartPosition::Offset(behind), topic_id);
             Some(behind)
         })
     }

@@ -126,6 +126,34 @@ async fn a_topic_made_anew_is_not_taken_for_the_old_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_position_of_a_topic_that_was_gone_for_long_is_not_taken_for_one_of_its_successor() {
+    let brokers = Brokers::new(1);
+    brokers.fill(0, 1, 5, 10);
+    let mut fetcher = reading(&brokers, config());
+    assert_eq!(records(&mut fetcher).await.len(), 5);
+    let topic_id = fetcher.topic_id(&orders(0)).expect("an id");
+    assert!(fetcher.in_doubt().is_empty());
+    {
+        let mut state = brokers.state();
+        (state.topic_error, state.topic_id) = (3, 2);
+    }
+    settle().await;
+    assert_eq!(fetcher.in_doubt(), [orders(0)]);
+    assert_eq!(failure(&mut fetcher).await.code(), Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
+    assert_eq!(fetcher.topic_id(&orders(0)), Some(topic_id), "it is known after the failure");
+    fetcher.unassign(&orders(0));
+    brokers.state().topic_error = 0;
+    brokers.fill(0, 1, 3, 10);
+    fetcher.assign_in(orders(0), 5, topic_id);
+    let expected = ErrorKind::TopicRecreated { topic_partition: orders(0), offset: 5 };
+    assert_eq!(failure(&mut fetcher).await.kind(), &expected);
+    assert_eq!(fetcher.topic_id(&orders(0)), Some(topic_id));
+    fetcher.assign(orders(0), 0);
+    assert_eq!(records(&mut fetcher).await.len(), 8);
+    assert!(fetcher.topic_id(&orders(0)).is_some_and(|id| id != topic_id));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_throttled_leader_is_left_alone_for_that_long_and_its_records_are_kept() {
     let brokers = Brokers::new(1);
     brokers.fill(0, 2, 5, 10);

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use ottla_kafka_core::{Fetched, TopicPartition};
 use tokio::time::sleep;
+use uuid::Uuid;
 
 use super::coordinator::Coordinator;
 use crate::fetching::Fetching;
@@ -20,7 +21,7 @@ impl SimFetcher {
 }
 
 impl Fetching for SimFetcher {
-    fn assign(&mut self, tp: &TopicPartition, offset: i64) {
+    fn assign(&mut self, tp: &TopicPartition, offset: i64, _: Option<Uuid>) {
         self.positions.insert(tp.clone(), offset);
     }
 
@@ -31,6 +32,14 @@ impl Fetching for SimFetcher {
     fn pause(&mut self, _: &TopicPartition) {}
 
     fn resume(&mut self, _: &TopicPartition) {}
+
+    fn topic_id(&self, _: &TopicPartition) -> Option<Uuid> {
+        None
+    }
+
+    fn in_doubt(&self) -> Vec<TopicPartition> {
+        Vec::new()
+    }
 
     async fn next(&mut self) -> Fetched {
         loop {
