@@ -4,7 +4,7 @@ use libtest_mimic::Failed;
 use ottla_tests::trend::slope;
 use tokio::{
     sync::watch,
-    time::{Instant, interval},
+    time::{Instant, interval, sleep},
 };
 
 use super::{
@@ -18,8 +18,12 @@ use crate::{
     support::{Process, shop},
 };
 
-/// Until buffers, caches, the last orders that are remembered and the allocator have what they need.
-const WARM_UP: Duration = Duration::from_secs(90);
+/// As many orders as are taken, for so long: buffers, caches, what is fetched ahead of a consumer that falls behind and
+/// the allocator have all that they may have then. A moment's overload later shows nothing new, and a leak still grows.
+const RUSH: Duration = Duration::from_secs(60);
+const RUSH_RATE: u32 = 1_000_000;
+/// Until the rush is over for the service, too.
+const WARM_UP: Duration = Duration::from_secs(30);
 /// MiB a minute.
 const GROWTH: f64 = 1.0;
 const MIB: f64 = 1024.0 * 1024.0;
@@ -66,6 +70,7 @@ struct Measured {
 async fn measure(cx: &Context, service: &Process, others: &[u32]) -> Result<Measured, Failed> {
     let seconds = cx.size().of(60, 600);
     shop::seed(service.port()).await?;
+    rush(cx, service.port()).await;
     let driver = Driver::new(cx, service.port(), RATE);
     let (over, running) = watch::channel(false);
     let processes: Vec<u32> = [service.pid()?].iter().chain(others).copied().collect();
@@ -77,6 +82,17 @@ async fn measure(cx: &Context, service: &Process, others: &[u32]) -> Result<Meas
     let (watched, ()) = tokio::join!(watching, driver.run(running));
     let (resident, told) = watched?;
     Ok(Measured { seconds, told, resident, lag: shop::lag(service.port()).await? })
+}
+
+/// Puts in as many orders as are taken.
+async fn rush(cx: &Context, port: u16) {
+    let driver = Driver::new(cx, port, RUSH_RATE);
+    let (over, running) = watch::channel(false);
+    let ending = async {
+        sleep(RUSH).await;
+        over.send_replace(true);
+    };
+    tokio::join!(ending, driver.run(running));
 }
 
 /// The resident bytes of each process each second, by minutes, and what was answered meanwhile.
