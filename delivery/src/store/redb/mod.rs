@@ -8,7 +8,7 @@ use std::{fmt, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use ottla_kafka_core::{BoxFuture, Env, Task};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::{Row, Store, StoreError, StreamEntry, Unit};
 use file::{File, Opener};
@@ -24,8 +24,13 @@ pub struct RedbStore {
     env: Env,
     file: Arc<File>,
     units: mpsc::Sender<Request>,
+    readers: Arc<Semaphore>,
     _writer: Task,
 }
+
+/// Reads at a time; further ones wait with their callers. Each takes a thread of the runtime's blocking pool, which would
+/// start one for every request otherwise, and keep what each has ever touched.
+const READERS: usize = 8;
 
 /// Pages that are kept in memory, in bytes: redb's own 1 GiB looks like a leak until it is full.
 const CACHE: usize = 4 << 20;
@@ -49,7 +54,8 @@ impl RedbStore {
         let file = Arc::new(file);
         let (units, requests) = mpsc::channel(WAITING_MAX);
         let writer = env.spawn("redb writer", writer::run(env.clone(), Arc::clone(&file), requests));
-        Ok(Self { env: env.clone(), file, units, _writer: writer })
+        let readers = Arc::new(Semaphore::new(READERS));
+        Ok(Self { env: env.clone(), file, units, readers, _writer: writer })
     }
 
     /// Closes the file, so that it can be opened again. Units of work that are not applied yet fail, as does every
@@ -68,7 +74,15 @@ impl RedbStore {
         read: impl FnOnce(&redb::ReadTransaction) -> Result<T, redb::Error> + Send + 'static,
     ) -> BoxFuture<'a, Result<T, StoreError>> {
         let file = Arc::clone(&self.file);
-        Box::pin(async move { self.env.run_blocking(move || file.read(read)).await.ok_or_else(panicked)? })
+        Box::pin(async move {
+            let permit = Arc::clone(&self.readers).acquire_owned().await.map_err(|_| StoreError::Closed)?;
+            let work = move || {
+                // Held until the read has ended, also if nobody waits for it any more.
+                let _permit = permit;
+                file.read(read)
+            };
+            self.env.run_blocking(work).await.ok_or_else(panicked)?
+        })
     }
 }
 
