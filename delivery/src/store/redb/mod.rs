@@ -1,6 +1,7 @@
 //! A store in one file, for services that run in one process: redb, in pure Rust, crash-safe.
 
 mod file;
+mod reader;
 mod tables;
 mod writer;
 
@@ -8,29 +9,26 @@ use std::{fmt, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use ottla_kafka_core::{BoxFuture, Env, Task};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 use super::{Row, Store, StoreError, StreamEntry, Unit};
 use file::{File, Opener};
+use reader::Read;
 use writer::Request;
 
-/// Units of work that wait for the writer; further ones wait with their callers.
+/// Units of work that wait for the writer, and reads for the reader; further ones wait with their callers.
 const WAITING_MAX: usize = 1_024;
 
 /// Rows and streams in a redb file, which belongs to one process at a time.
 ///
-/// One task writes, many units of work to a commit. A unit is durable when [`Store::apply`] returns.
+/// One task writes, many units of work to a commit; another one reads. A unit is durable when [`Store::apply`] returns.
 pub struct RedbStore {
     env: Env,
     file: Arc<File>,
     units: mpsc::Sender<Request>,
-    readers: Arc<Semaphore>,
-    _writer: Task,
+    reads: mpsc::Sender<Read>,
+    _tasks: [Task; 2],
 }
-
-/// Reads at a time; further ones wait with their callers. Each takes a thread of the runtime's blocking pool, which would
-/// start one for every request otherwise, and keep what each has ever touched.
-const READERS: usize = 8;
 
 /// Pages that are kept in memory, in bytes: redb's own 1 GiB looks like a leak until it is full.
 const CACHE: usize = 4 << 20;
@@ -54,8 +52,9 @@ impl RedbStore {
         let file = Arc::new(file);
         let (units, requests) = mpsc::channel(WAITING_MAX);
         let writer = env.spawn("redb writer", writer::run(env.clone(), Arc::clone(&file), requests));
-        let readers = Arc::new(Semaphore::new(READERS));
-        Ok(Self { env: env.clone(), file, units, readers, _writer: writer })
+        let (reads, asked) = mpsc::channel(WAITING_MAX);
+        let reader = env.spawn("redb reader", reader::run(env.clone(), Arc::clone(&file), asked));
+        Ok(Self { env: env.clone(), file, units, reads, _tasks: [writer, reader] })
     }
 
     /// Closes the file, so that it can be opened again. Units of work that are not applied yet fail, as does every
@@ -73,15 +72,12 @@ impl RedbStore {
         &'a self,
         read: impl FnOnce(&redb::ReadTransaction) -> Result<T, redb::Error> + Send + 'static,
     ) -> BoxFuture<'a, Result<T, StoreError>> {
-        let file = Arc::clone(&self.file);
         Box::pin(async move {
-            let permit = Arc::clone(&self.readers).acquire_owned().await.map_err(|_| StoreError::Closed)?;
-            let work = move || {
-                // Held until the read has ended, also if nobody waits for it any more.
-                let _permit = permit;
-                file.read(read)
-            };
-            self.env.run_blocking(work).await.ok_or_else(panicked)?
+            let (reply, result) = oneshot::channel();
+            // Nobody may be waiting any more.
+            let read = Box::new(move |file: &File| drop(reply.send(file.read(read))));
+            self.reads.send(read).await.map_err(|_| StoreError::Closed)?;
+            result.await.unwrap_or_else(|_| Err(panicked()))
         })
     }
 }
