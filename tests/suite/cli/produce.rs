@@ -119,7 +119,8 @@ async fn a_signal_writes_what_was_read(cx: Context) -> Outcome {
 
 /// On a broker of the test's own, which drops connections before and after it has written.
 async fn broken_connections_repeat_no_line(cx: Context) -> Outcome {
-    const LINES: u64 = 20_000;
+    // Of 16 KiB a batch and three batches a request, more requests than there are faults, however slow the machine.
+    const LINES: u64 = 100_000;
     let broker = EmbeddedBroker::builder().listen("127.0.0.1:0").start().await?;
     let address = broker.addr().to_string();
     run_with(&["topics", "create", "lines", "--partitions", "3", "-b", &address], b"", &[]).await?.ended(0)?;
