@@ -28,7 +28,7 @@ const WARM_UP: Duration = Duration::from_secs(30);
 const GROWTH: f64 = 1.0;
 const MIB: f64 = 1024.0 * 1024.0;
 /// What the broker in memory may take for records, in MiB: so much comes in well within the warm-up.
-const CAP: &str = "32";
+const CAP: &str = "12";
 
 pub(super) async fn memory_does_not_grow_under_orders(cx: Context) -> Outcome {
     let mut service = Process::together(&cx, "memory")?;
