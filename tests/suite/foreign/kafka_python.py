@@ -21,7 +21,7 @@ for codec in codecs:
     producer.close(LIMIT)
 
 consumer = KafkaConsumer(topic, bootstrap_servers=bootstrap, group_id=group, auto_offset_reset="earliest",
-                         enable_auto_commit=False, session_timeout_ms=6000, heartbeat_interval_ms=1000)
+                         enable_auto_commit=False, session_timeout_ms=30000, heartbeat_interval_ms=3000)
 got, deadline = {}, time.monotonic() + LIMIT
 while len(got) < len(sent) and time.monotonic() < deadline:
     for records in consumer.poll(timeout_ms=200).values():
