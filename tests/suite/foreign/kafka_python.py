@@ -24,7 +24,7 @@ consumer = KafkaConsumer(topic, bootstrap_servers=bootstrap, group_id=group, aut
                          enable_auto_commit=False, session_timeout_ms=30000, heartbeat_interval_ms=3000)
 got, deadline = {}, time.monotonic() + LIMIT
 while len(got) < len(sent) and time.monotonic() < deadline:
-    for records in consumer.poll(timeout_ms=200).values():
+    for records in consumer.poll(timeout_ms=5000).values():
         for record in records:
             got[record.key] = record.value
             assert record.headers == [("codec", record.key.split(b"-")[0])], record.headers
