@@ -55,13 +55,12 @@ impl Claims {
                     return Err(Refusal::OtherOrder);
                 }
                 Some(OrderState { requested: Some(_), status: OrderStatus::Stored, .. }) => return Ok(Claim::Accepted),
-                Some(OrderState { requested: Some(_), status: OrderStatus::Pending, shared, .. }) => {
-                    let claim = if self.recent().contains(id) { Claim::Accepted } else { Claim::Repeated };
-                    if claim == Claim::Accepted || shared {
-                        return Ok(claim);
-                    }
-                    claim
+                Some(OrderState { requested: Some(_), status: OrderStatus::Pending, .. })
+                    if self.recent().contains(id) =>
+                {
+                    return Ok(Claim::Accepted);
                 }
+                Some(OrderState { requested: Some(_), shared: true, .. }) => return Ok(Claim::Repeated),
                 // What was dead-lettered may have been a stranger's record under this order's key.
                 Some(OrderState { requested: Some(_), .. }) => Claim::Repeated,
                 Some(_) | None => Claim::New,

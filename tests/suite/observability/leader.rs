@@ -6,6 +6,7 @@ use libtest_mimic::Failed;
 use ottla_embedded_broker::{Api, EmbeddedBroker, Fault};
 use tokio::time::{Instant, sleep};
 
+use super::outage::ready_while_live;
 use crate::{
     harness::{Context, Outcome},
     http,
@@ -60,11 +61,7 @@ fn chosen(broker: &EmbeddedBroker) -> Result<(i32, i32), Failed> {
 async fn named_while_away(port: u16, node: i32, partition: &str) -> Result<Duration, Failed> {
     let (began, mut noticed) = (Instant::now(), None);
     while noticed.is_none_or(|noticed| began.elapsed() < noticed + AWAY) {
-        let asked = Instant::now();
-        let live = http::request(port, "GET", "/health/live", None).await?;
-        assert_eq!(live.status, 200, "a restart would not help: {}", live.body);
-        let ready = http::request(port, "GET", "/health/ready", None).await?;
-        assert!(asked.elapsed() < ANSWERED_WITHIN, "health took {:?}", asked.elapsed());
+        let ready = ready_while_live(port, ANSWERED_WITHIN).await?;
         if ready.status == 503 {
             let error = ready.json()["error"].as_str().unwrap_or_default().to_owned();
             if error.contains(partition) && error.contains(&format!("leader {node}")) {

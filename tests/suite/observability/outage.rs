@@ -54,17 +54,23 @@ async fn survives(
     service.end().await
 }
 
+/// Readiness, told in time by a service that says that it lives.
+pub(super) async fn ready_while_live(port: u16, within: Duration) -> Result<http::Answer, Failed> {
+    let asked = Instant::now();
+    let live = http::request(port, "GET", "/health/live", None).await?;
+    assert_eq!(live.status, 200, "a restart would not help: {}", live.body);
+    let ready = http::request(port, "GET", "/health/ready", None).await?;
+    assert!(asked.elapsed() < within, "health took {:?}", asked.elapsed());
+    Ok(ready)
+}
+
 /// Watches health while the brokers are away: how long that was, and how soon readiness was off.
 async fn outage(cx: &Context, port: u16) -> Result<(Duration, Duration), Failed> {
     let lasting = cx.size().of(Duration::from_secs(12), Duration::from_secs(60));
     let began = Instant::now();
     let mut noticed = None;
     while began.elapsed() < lasting {
-        let asked = Instant::now();
-        let live = http::request(port, "GET", "/health/live", None).await?;
-        assert_eq!(live.status, 200, "a restart would not help: {}", live.body);
-        let ready = http::request(port, "GET", "/health/ready", None).await?;
-        assert!(asked.elapsed() < ANSWERED_WITHIN, "health took {:?}", asked.elapsed());
+        let ready = ready_while_live(port, ANSWERED_WITHIN).await?;
         if ready.status == 503 {
             let body = ready.json();
             assert_eq!(
